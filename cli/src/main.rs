@@ -1,0 +1,2 @@
+//! The `orcaops` binary.
+fn main() {}

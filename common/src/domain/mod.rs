@@ -1,0 +1,10 @@
+//! What a job is, what may happen to it, and what is said about it. No IO, no clock, no drivers.
+
+pub mod control;
+pub mod event;
+pub mod id;
+pub mod job;
+pub mod log;
+pub mod message;
+pub mod run;
+pub mod state;

@@ -1,0 +1,2 @@
+//! PID 1 of a job's container.
+fn main() {}
