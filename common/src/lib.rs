@@ -4,6 +4,10 @@
 //! the two traits that separate a laptop from a fleet, each with its implementations and the conformance
 //! suite that all of them pass. Nothing here speaks HTTP or Docker.
 
+pub mod archive;
 pub mod bus;
+pub mod config;
 pub mod domain;
+pub mod layout;
 pub mod store;
+pub mod telemetry;

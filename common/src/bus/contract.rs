@@ -117,12 +117,15 @@ pub enum Address {
     Worker(WorkerName),
 }
 
+/// The way back to who asked a question.
+pub type Reply = Box<dyn FnOnce(Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
 /// A question, and the way back to who asked it. Dropped without an answer, it times out.
 pub struct Question {
     /// What is asked.
     pub payload: Bytes,
     /// Sends the answer.
-    pub reply: Box<dyn FnOnce(Bytes) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>,
+    pub reply: Reply,
 }
 
 /// The jobs of a pool, for a worker.

@@ -43,6 +43,11 @@ pub enum BusError {
 }
 
 impl BusError {
+    /// There is no object of that name.
+    pub(super) fn no_object(name: &str) -> Self {
+        Self::NotFound { what: format!("object {name}") }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

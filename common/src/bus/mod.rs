@@ -2,6 +2,12 @@
 
 mod contract;
 mod error;
+pub mod in_process;
+mod log_codec;
+pub mod nats;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 pub use contract::*;
 pub use error::BusError;

@@ -1,5 +1,6 @@
 //! What API and workers ask each other directly, over the bus' request and reply.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
@@ -24,7 +25,10 @@ pub enum ApiCall {
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Claimed {
     /// It may.
-    Granted,
+    Granted {
+        /// When the job's time to live ends, where an earlier attempt began it; else it begins now.
+        ttl_expiry: Option<DateTime<Utc>>,
+    },
     /// It may not: acknowledge the message and leave the job alone.
     Refused {
         /// Why not.

@@ -108,7 +108,8 @@ pub struct JobCommand {
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// Where the file or the tar's contents go, relative to the job's `workdir`.
+    /// Where the file or the tar's contents go, relative to the job's `workdir`; `.` puts a tar's contents
+    /// right there.
     pub path: String,
     /// The file's content.
     #[serde(default, skip_serializing_if = "Option::is_none")]

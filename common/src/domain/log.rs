@@ -1,11 +1,12 @@
 //! What a job prints, as it travels.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::id::AttemptId;
 
 /// Where a log entry came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogStream {
     /// A step's standard output.
@@ -45,3 +46,22 @@ pub enum LogBody {
 
 /// The most bytes in one chunk.
 pub const MAX_CHUNK: usize = 64 * 1024;
+
+/// A line of a job's log, as clients read it and as the run layout keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Names the line within its job's log, so that a reader can go on after it. See
+    /// [`LineAssembler`](super::lines::LineAssembler).
+    pub id: String,
+    /// When the worker received the line's first byte.
+    pub timestamp: DateTime<Utc>,
+    /// Where it came from.
+    pub stream: LogStream,
+    /// The text, without the line's end. Bytes that are not UTF-8 are replaced by U+FFFD.
+    pub line: String,
+    /// The step that wrote it; `None` for what an earlier step left running, and for OrcaOps' own words.
+    #[serde(default)]
+    pub step: Option<u32>,
+    /// The attempt that produced it, as `dispatch.delivery`.
+    pub attempt: String,
+}

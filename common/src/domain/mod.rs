@@ -2,9 +2,13 @@
 
 pub mod control;
 pub mod event;
+mod fingerprint;
 pub mod id;
 pub mod job;
+pub mod lines;
 pub mod log;
 pub mod message;
+pub mod parse;
+pub mod path;
 pub mod run;
 pub mod state;

@@ -92,6 +92,10 @@ pub fn decide(state: &RunState, attempt: AttemptId, event: &EventBody) -> Decisi
         EventBody::Finished(finished) => match (terminal, current) {
             (true, true) => Decision::Duplicate,
             (true, false) => Decision::Refuse(Refusal::Final),
+            // No worker may put a run back to queued or running by a result.
+            (false, _) if !finished.status.is_terminal() => {
+                Decision::Apply { status: JobStatus::Failed, attempt }
+            }
             (false, _) => Decision::Apply { status: finished.status, attempt },
         },
         EventBody::HandedBack { .. } => match (terminal, state.cancel_requested) {
@@ -124,3 +128,6 @@ pub fn decide_cancel(status: JobStatus) -> CancelDecision {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,10 @@ pub trait Store: Send + Sync + 'static {
     /// taken nothing changes. Of any number of concurrent submissions of one id, exactly one is `Created`.
     async fn submit(&self, run: &NewRun) -> Result<Submission, StoreError>;
 
+    /// Accepts those jobs whose ids are free, as [`Store::submit`] does but with one commit, and says of each
+    /// whether it is new. Of several with one id, one is.
+    async fn submit_new(&self, runs: &[NewRun]) -> Result<Vec<bool>, StoreError>;
+
     /// A run with its current attempt's steps and artifacts.
     async fn run(&self, job: &JobId) -> Result<Option<RunRecord>, StoreError>;
 
@@ -45,8 +49,9 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A `Finished` whose attempt still lacks announced steps or artifacts is [`Recorded::Early`] and changes
     /// nothing, unless `accept_gaps`. Applying `HandedBack` puts the run back to `queued` with its next
-    /// dispatch, unpublished, not before the backoff is over ([`backoff`]); it spends an attempt unless it is a
-    /// drain. A new attempt that replaces a silent one spends it.
+    /// dispatch, unpublished, not before the backoff is over ([`backoff`]), and spends an attempt; a drain
+    /// spends none and need not wait. With no attempt left the run ends as `failed`. A new attempt that
+    /// replaces a silent one spends it.
     async fn record(&self, events: &[Event], accept_gaps: bool) -> Result<Vec<Recorded>, StoreError>;
 
     /// A user's wish to cancel. Also says which worker has the current attempt.
@@ -65,7 +70,7 @@ pub trait Store: Send + Sync + 'static {
     async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError>;
 
     /// Runs that must be put on the bus now, oldest first, as messages ready to publish:
-    /// - queued under `generation`, unpublished for longer than `grace`, with no backoff left;
+    /// - queued under `generation` and unpublished, `grace` after their submission, or with no backoff left;
     /// - not terminal, under another generation that nobody keeps alive (no unexpired lease named
     ///   `generation_lease(that generation)`): these get their next dispatch, under `generation`, first.
     ///   A running attempt that is lost this way is spent; when none is left the run ends as `failed`, cause
@@ -77,7 +82,7 @@ pub trait Store: Send + Sync + 'static {
     /// passed over.
     async fn published(&self, jobs: &[(JobId, u32)]) -> Result<(), StoreError>;
 
-    /// The message that puts a run's present dispatch on the bus.
+    /// The message that puts a run's present dispatch on the bus; `None` once the run has ended.
     async fn message(&self, job: &JobId) -> Result<Option<JobMessage>, StoreError>;
 
     /// Terminal runs whose files are not mirrored yet, oldest first, with the attempt that counts: those

@@ -12,6 +12,25 @@ pub enum StoreError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The address of the database is not one that can be used.
+    #[error("cannot use the database address `{address}`: {problem}")]
+    Address {
+        /// The address, without credentials.
+        address: String,
+        /// What is wrong with it, and what to write instead.
+        problem: String,
+    },
+    /// The database's tables can't be brought to the form that this version needs.
+    #[error(
+        "cannot prepare the tables of the database at {address}; is another version of OrcaOps using it?"
+    )]
+    Migration {
+        /// Where the database is, without credentials.
+        address: String,
+        /// What the driver said.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Stored data can't be read back.
     #[error("the database holds data that cannot be read: {what}")]
     Corrupt {

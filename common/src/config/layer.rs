@@ -1,0 +1,246 @@
+//! One layer of settings.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::address::without_credentials;
+use super::error::ConfigError;
+use crate::domain::id::{PoolName, WorkerName};
+
+/// The most jobs that one worker may run at once.
+const MAX_SLOTS: usize = 4096;
+/// The shortest and the longest lease, in seconds. A shorter one would not survive a busy machine.
+const LEASE_SECONDS: std::ops::RangeInclusive<u32> = 2..=3600;
+/// The longest name of a fleet; it becomes a label of containers.
+const MAX_FLEET: usize = 128;
+
+/// What one source of settings says; `None` where it says nothing.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Layer {
+    /// Where the API listens.
+    pub listen: Option<SocketAddr>,
+    /// The database: `postgres://…` or `sqlite://…`.
+    pub database_url: Option<String>,
+    /// NATS servers, comma-separated.
+    pub nats_url: Option<String>,
+    /// The home folder.
+    pub home: Option<PathBuf>,
+    /// How many jobs a worker runs at once.
+    pub slots: Option<usize>,
+    /// The pool whose jobs a worker takes.
+    pub pool: Option<PoolName>,
+    /// A worker's name.
+    pub name: Option<WorkerName>,
+    /// How long a worker may stay silent about a job before another one gets it, in seconds.
+    pub lease_seconds: Option<u32>,
+    /// Names the fleet in the labels of containers.
+    pub fleet: Option<String>,
+    /// The API that clients talk to.
+    pub url: Option<String>,
+    /// The key that clients send.
+    pub api_key: Option<String>,
+    /// Which log messages are written: a `tracing` filter.
+    pub log: Option<String>,
+}
+
+impl Layer {
+    /// What the file of settings may say.
+    pub(super) const KEYS: [&'static str; 12] = [
+        "listen",
+        "database_url",
+        "nats_url",
+        "home",
+        "slots",
+        "pool",
+        "name",
+        "lease_seconds",
+        "fleet",
+        "url",
+        "api_key",
+        "log",
+    ];
+
+    /// What the environment says. A variable that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// Names the variable that can't be used.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Environment(&lookup);
+        let layer = Self {
+            listen: env.parsed("ORCAOPS_LISTEN", "an address such as 127.0.0.1:8000")?,
+            database_url: env.text("ORCAOPS_DATABASE_URL"),
+            nats_url: env.text("ORCAOPS_NATS_URL"),
+            home: env.text("ORCAOPS_HOME").map(PathBuf::from),
+            slots: env.parsed("ORCAOPS_SLOTS", "a whole number")?,
+            pool: env.parsed("ORCAOPS_POOL", "a name")?,
+            name: env.parsed("ORCAOPS_WORKER_NAME", "a name")?,
+            lease_seconds: env.parsed("ORCAOPS_LEASE_SECONDS", "a whole number of seconds")?,
+            fleet: env.text("ORCAOPS_FLEET"),
+            url: env.text("ORCAOPS_URL"),
+            api_key: env.text("ORCAOPS_API_KEY"),
+            log: env.text("ORCAOPS_LOG").or_else(|| env.text("RUST_LOG")),
+        };
+        match layer.problems().into_iter().next() {
+            None => Ok(layer),
+            Some((key, reason)) => Err(ConfigError::Environment { variable: variable(key), reason }),
+        }
+    }
+
+    /// This layer over a lower one: what this one says counts.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            listen: self.listen.or(lower.listen),
+            database_url: self.database_url.or(lower.database_url),
+            nats_url: self.nats_url.or(lower.nats_url),
+            home: self.home.or(lower.home),
+            slots: self.slots.or(lower.slots),
+            pool: self.pool.or(lower.pool),
+            name: self.name.or(lower.name),
+            lease_seconds: self.lease_seconds.or(lower.lease_seconds),
+            fleet: self.fleet.or(lower.fleet),
+            url: self.url.or(lower.url),
+            api_key: self.api_key.or(lower.api_key),
+            log: self.log.or(lower.log),
+        }
+    }
+
+    /// Values that have the right type and still can't be used: key, and what is wrong with its value.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if let Some(slots) = self.slots.filter(|s| !(1..=MAX_SLOTS).contains(s)) {
+            problems.push(("slots", format!("{slots} is out of range; use 1 to {MAX_SLOTS}")));
+        }
+        if let Some(lease) = self.lease_seconds.filter(|s| !LEASE_SECONDS.contains(s)) {
+            let (least, most) = (LEASE_SECONDS.start(), LEASE_SECONDS.end());
+            problems
+                .push(("lease_seconds", format!("{lease} is out of range; use {least} to {most} seconds")));
+        }
+        if let Some(fleet) = self.fleet.as_deref().filter(|f| !is_fleet_name(f)) {
+            let reason =
+                format!("{fleet:?} is no name; use at most {MAX_FLEET} letters, digits, `.`, `_` and `-`");
+            problems.push(("fleet", reason));
+        }
+        problems
+    }
+}
+
+/// Shows what is set, secrets masked.
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_map();
+        let mut entry = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                shown.entry(&key, &value);
+            }
+        };
+        entry("listen", self.listen.map(|a| a.to_string()));
+        entry("database_url", self.database_url.as_deref().map(without_credentials));
+        entry("nats_url", self.nats_url.as_deref().map(without_credentials));
+        entry("home", self.home.as_ref().map(|h| h.display().to_string()));
+        entry("slots", self.slots.map(|s| s.to_string()));
+        entry("pool", self.pool.as_ref().map(ToString::to_string));
+        entry("name", self.name.as_ref().map(ToString::to_string));
+        entry("lease_seconds", self.lease_seconds.map(|s| s.to_string()));
+        entry("fleet", self.fleet.clone());
+        entry("url", self.url.as_deref().map(without_credentials));
+        entry("api_key", self.api_key.as_ref().map(|_| "***".to_owned()));
+        entry("log", self.log.clone());
+        shown.finish()
+    }
+}
+
+struct Environment<'a, F>(&'a F);
+
+impl<F: Fn(&str) -> Option<String>> Environment<'_, F> {
+    fn text(&self, variable: &str) -> Option<String> {
+        (self.0)(variable).filter(|value| !value.trim().is_empty())
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(
+        &self,
+        variable: &'static str,
+        what: &str,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.text(variable) else { return Ok(None) };
+        text.trim().parse().map(Some).map_err(|error| ConfigError::Environment {
+            variable,
+            reason: format!("{text:?} is not {what}: {error}"),
+        })
+    }
+}
+
+fn variable(key: &str) -> &'static str {
+    match key {
+        "slots" => "ORCAOPS_SLOTS",
+        "fleet" => "ORCAOPS_FLEET",
+        _ => "ORCAOPS_LEASE_SECONDS",
+    }
+}
+
+fn is_fleet_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= MAX_FLEET
+        && name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &'static [(&'static str, &'static str)]) -> Result<Layer, ConfigError> {
+        Layer::from_env(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+    }
+
+    #[test]
+    fn a_higher_layer_hides_a_lower_one_key_by_key() {
+        let high = Layer { slots: Some(1), ..Layer::default() };
+        let low = Layer { slots: Some(2), url: Some("http://low".into()), ..Layer::default() };
+        let merged = high.over(low);
+        assert_eq!((merged.slots, merged.url.as_deref()), (Some(1), Some("http://low")));
+    }
+
+    #[test]
+    fn a_variable_set_to_nothing_is_not_set() {
+        assert_eq!(env(&[("ORCAOPS_SLOTS", ""), ("ORCAOPS_NATS_URL", " ")]).unwrap(), Layer::default());
+    }
+
+    #[test]
+    fn own_filter_comes_before_the_general_one() {
+        let both = env(&[("RUST_LOG", "info"), ("ORCAOPS_LOG", "debug")]).unwrap();
+        assert_eq!(both.log.as_deref(), Some("debug"));
+        assert_eq!(env(&[("RUST_LOG", "info")]).unwrap().log.as_deref(), Some("info"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_variable_is_said_with_its_name() {
+        let message = |pairs| env(pairs).unwrap_err().to_string();
+        insta::assert_snapshot!(message(&[("ORCAOPS_SLOTS", "many")]),
+            @r#"ORCAOPS_SLOTS: "many" is not a whole number: invalid digit found in string"#);
+        insta::assert_snapshot!(message(&[("ORCAOPS_SLOTS", "0")]), @"ORCAOPS_SLOTS: 0 is out of range; use 1 to 4096");
+        insta::assert_snapshot!(message(&[("ORCAOPS_LEASE_SECONDS", "1")]),
+            @"ORCAOPS_LEASE_SECONDS: 1 is out of range; use 2 to 3600 seconds");
+        insta::assert_snapshot!(message(&[("ORCAOPS_FLEET", "a b")]),
+            @r#"ORCAOPS_FLEET: "a b" is no name; use at most 128 letters, digits, `.`, `_` and `-`"#);
+    }
+
+    #[test]
+    fn secrets_never_show() {
+        let layer = Layer {
+            database_url: Some("postgres://u:secret@db/x".into()),
+            nats_url: Some("nats://u:secret@n".into()),
+            api_key: Some("secret".into()),
+            url: Some("http://u:secret@api".into()),
+            ..Layer::default()
+        };
+        let shown = format!("{layer:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+}

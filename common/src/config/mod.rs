@@ -1,0 +1,16 @@
+//! Settings: what may be set, where each layer of it is read, and the home folder.
+//!
+//! A [`Layer`] holds what one source says. Flags lie over the environment, the environment over the file;
+//! what no layer says is a default of whoever uses it.
+
+mod address;
+mod error;
+mod file;
+mod home;
+mod layer;
+
+pub(crate) use address::bare;
+pub use address::without_credentials;
+pub use error::ConfigError;
+pub use home::Home;
+pub use layer::Layer;

@@ -1,0 +1,35 @@
+//! The rules of a specification, one by one and all together.
+
+mod rules;
+mod valid;
+
+use serde_json::{Value, json};
+
+use crate::domain::job::JobSpec;
+use crate::domain::parse::Invalid;
+
+/// A valid specification, to be changed.
+fn valid() -> Value {
+    json!({"sandbox": {"image": "alpine:3"}, "commands": [{"command": "true"}]})
+}
+
+/// Puts `value` at `pointer`, whose last member need not exist.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut spec = valid();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    match spec.pointer_mut(parent).unwrap() {
+        Value::Object(members) => {
+            members.insert(name.to_owned(), value);
+        }
+        Value::Array(items) => items[name.parse::<usize>().unwrap()] = value,
+        other => panic!("{parent} is {other}"),
+    }
+    spec
+}
+
+fn errors(spec: &Value) -> Vec<(String, String)> {
+    match JobSpec::from_json(spec) {
+        Ok(_) => Vec::new(),
+        Err(Invalid { errors }) => errors.into_iter().map(|e| (e.pointer, e.message)).collect(),
+    }
+}

@@ -1,0 +1,17 @@
+//! The store in Postgres, for a fleet: any number of API replicas share one database.
+
+mod cancel;
+mod connection;
+mod delete;
+mod dispatch;
+mod held;
+mod lease;
+mod mirror;
+mod query;
+mod record;
+mod save;
+mod store;
+mod submit;
+mod worker;
+
+pub use connection::PostgresStore;

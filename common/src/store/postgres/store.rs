@@ -1,0 +1,104 @@
+//! The contract, method by method.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{PostgresStore, cancel, delete, dispatch, lease, mirror, query, record, submit, worker};
+use crate::domain::control::{Heartbeat, RunningAttempt, StopAttempt};
+use crate::domain::event::Event;
+use crate::domain::id::{AttemptId, JobId};
+use crate::domain::message::JobMessage;
+use crate::domain::run::{JobStatus, RunRecord};
+use crate::store::{
+    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, WorkerRow,
+};
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.bounded(query::ping(&self.pool)).await
+    }
+
+    async fn submit(&self, run: &NewRun) -> Result<Submission, StoreError> {
+        self.bounded(submit::submit(&self.pool, run)).await
+    }
+
+    async fn submit_new(&self, runs: &[NewRun]) -> Result<Vec<bool>, StoreError> {
+        self.bounded(submit::submit_new(&self.pool, runs)).await
+    }
+
+    async fn run(&self, job: &JobId) -> Result<Option<RunRecord>, StoreError> {
+        self.bounded(query::run(&self.pool, job)).await
+    }
+
+    async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {
+        self.bounded(query::runs(&self.pool, query)).await
+    }
+
+    async fn count(&self, status: Option<JobStatus>) -> Result<u64, StoreError> {
+        self.bounded(query::count(&self.pool, status)).await
+    }
+
+    async fn record(&self, events: &[Event], accept_gaps: bool) -> Result<Vec<Recorded>, StoreError> {
+        self.bounded(record::record(&self.pool, events, accept_gaps)).await
+    }
+
+    async fn cancel(&self, job: &JobId, at: DateTime<Utc>) -> Result<Option<Cancelled>, StoreError> {
+        self.bounded(cancel::cancel(&self.pool, job, at)).await
+    }
+
+    async fn heartbeat(&self, beat: &Heartbeat) -> Result<Vec<StopAttempt>, StoreError> {
+        self.bounded(worker::heartbeat(&self.pool, beat)).await
+    }
+
+    async fn workers(&self, within: Duration) -> Result<Vec<WorkerRow>, StoreError> {
+        self.bounded(worker::workers(&self.pool, within)).await
+    }
+
+    async fn lease(&self, name: &str, holder: &str, duration: Duration) -> Result<bool, StoreError> {
+        self.bounded(lease::take(&self.pool, name, holder, duration)).await
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        self.bounded(lease::release(&self.pool, name, holder)).await
+    }
+
+    async fn due(
+        &self,
+        generation: &str,
+        grace: Duration,
+        limit: u32,
+    ) -> Result<Vec<JobMessage>, StoreError> {
+        self.bounded(dispatch::due(&self.pool, generation, grace, limit)).await
+    }
+
+    async fn published(&self, jobs: &[(JobId, u32)]) -> Result<(), StoreError> {
+        self.bounded(dispatch::published(&self.pool, jobs)).await
+    }
+
+    async fn message(&self, job: &JobId) -> Result<Option<JobMessage>, StoreError> {
+        self.bounded(dispatch::message(&self.pool, job)).await
+    }
+
+    async fn unmirrored(
+        &self,
+        generation: &str,
+        limit: u32,
+    ) -> Result<Vec<(JobId, Option<AttemptId>)>, StoreError> {
+        self.bounded(mirror::unmirrored(&self.pool, generation, limit)).await
+    }
+
+    async fn mirrored(&self, job: &JobId) -> Result<(), StoreError> {
+        self.bounded(mirror::mirrored(&self.pool, job)).await
+    }
+
+    async fn attempt(&self, job: &JobId) -> Result<Option<RunningAttempt>, StoreError> {
+        self.bounded(query::attempt(&self.pool, job)).await
+    }
+
+    async fn delete(&self, job: &JobId) -> Result<Deletion, StoreError> {
+        self.bounded(delete::delete(&self.pool, job)).await
+    }
+}

@@ -1,0 +1,25 @@
+//! Users' wishes to cancel.
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqlitePool;
+
+use super::connection::WRITE;
+use super::{held, save};
+use crate::domain::id::JobId;
+use crate::store::Cancelled;
+use crate::store::failure::Failure;
+use crate::store::wish;
+
+pub(super) async fn cancel(
+    writer: &SqlitePool,
+    job: &JobId,
+    at: DateTime<Utc>,
+) -> Result<Option<Cancelled>, Failure> {
+    let mut transaction = writer.begin_with(WRITE).await?;
+    let runs = held::hold(&mut transaction, &[job.to_string()]).await?;
+    let Some(run) = runs.into_iter().next() else { return Ok(None) };
+    let (cancelled, changes) = wish::cancel(run, at);
+    save::save(&mut transaction, &changes).await?;
+    transaction.commit().await?;
+    Ok(Some(cancelled))
+}

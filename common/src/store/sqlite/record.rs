@@ -1,0 +1,43 @@
+//! Recording events: one transaction, and so one write to the disk, a batch.
+
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::types::Json;
+
+use super::connection::WRITE;
+use super::{held, save};
+use crate::domain::event::Event;
+use crate::store::Recorded;
+use crate::store::apply::{self, Batch};
+use crate::store::failure::Failure;
+use crate::store::rows::{ArtifactKeyRow, StepKeyRow};
+
+const STEP_KEYS: &str = "SELECT job_id, dispatch, delivery, step_index FROM steps \
+     WHERE job_id IN (SELECT value FROM json_each(?1))";
+const ARTIFACT_KEYS: &str = "SELECT job_id, dispatch, delivery, path FROM artifacts \
+     WHERE job_id IN (SELECT value FROM json_each(?1))";
+
+pub(super) async fn record(
+    writer: &SqlitePool,
+    events: &[Event],
+    accept_gaps: bool,
+) -> Result<Vec<Recorded>, Failure> {
+    let mut transaction = writer.begin_with(WRITE).await?;
+    let mut batch = load(&mut transaction, events).await?;
+    let recorded = events.iter().map(|event| batch.apply(event, accept_gaps)).collect();
+    save::save(&mut transaction, &batch.into_changes()).await?;
+    transaction.commit().await?;
+    Ok(recorded)
+}
+
+async fn load(connection: &mut SqliteConnection, events: &[Event]) -> Result<Batch, Failure> {
+    let runs = held::hold(connection, &apply::jobs(events)).await?;
+    let jobs = apply::jobs_with_rows(events);
+    if jobs.is_empty() {
+        return Batch::new(runs, Vec::new(), Vec::new());
+    }
+    let steps: Vec<StepKeyRow> =
+        sqlx::query_as(STEP_KEYS).bind(Json(&jobs)).fetch_all(&mut *connection).await?;
+    let artifacts: Vec<ArtifactKeyRow> =
+        sqlx::query_as(ARTIFACT_KEYS).bind(Json(&jobs)).fetch_all(connection).await?;
+    Batch::new(runs, steps, artifacts)
+}
