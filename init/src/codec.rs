@@ -77,6 +77,7 @@ pub fn encode(message: &impl Message, out: &mut Vec<u8>) {
 pub struct Decoder {
     buffer: Vec<u8>,
     start: usize,
+    broken: Option<FrameError>,
 }
 
 impl Decoder {
@@ -86,8 +87,11 @@ impl Decoder {
         Self::default()
     }
 
-    /// Takes the next bytes.
+    /// Takes the next bytes. After an error they are dropped.
     pub fn push(&mut self, bytes: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
         if self.start > 0 && self.start * 2 >= self.buffer.len() {
             self.buffer.drain(..self.start);
             self.start = 0;
@@ -98,8 +102,19 @@ impl Decoder {
     /// The next message, or `None` until more bytes come.
     ///
     /// # Errors
-    /// When the peer broke the protocol; nothing more can be read.
-    pub fn next<M: Message>(&mut self) -> Result<Option<M>, FrameError> {
+    /// When the peer broke the protocol; nothing more can be read, and the error stays.
+    pub fn decode<M: Message>(&mut self) -> Result<Option<M>, FrameError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let next = self.read();
+        if let Err(error) = &next {
+            *self = Self { broken: Some(error.clone()), ..Self::default() };
+        }
+        next
+    }
+
+    fn read<M: Message>(&mut self) -> Result<Option<M>, FrameError> {
         let pending = &self.buffer[self.start..];
         let Some((header, rest)) = pending.split_at_checked(HEADER) else { return Ok(None) };
         let kind = header[0];
