@@ -1,0 +1,14 @@
+//! One execution of a job: from its delivery to its container's end.
+
+mod artifacts;
+mod capture;
+mod inputs;
+mod lease;
+mod log;
+mod outcome;
+mod prepare;
+mod reporter;
+mod run;
+mod steps;
+
+pub(crate) use run::{Context, run};

@@ -1,0 +1,300 @@
+//! The order of an attempt's life.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use orcaops_common::bus::{Bus, Delivery, Lease};
+use orcaops_common::domain::control::RunningAttempt;
+use orcaops_common::domain::event::EventBody;
+use orcaops_common::domain::message::JobMessage;
+use orcaops_common::domain::run::{CleanupStatus, EndCause};
+use orcaops_common::domain::state::Refusal;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+use super::artifacts::Collection;
+use super::log::JobLog;
+use super::outcome::{Interrupt, Verdict};
+use super::reporter::{Claim, Reporter};
+use super::steps::Steps;
+use super::{inputs, lease, prepare};
+use crate::config::WorkerConfig;
+use crate::engine::{ContainerPlan, Engine, Labels, Session};
+use crate::registry::{Registry, Stop, StopSignal, Stopper};
+
+/// How often an acknowledgement is tried. One that is lost only costs a claim that is refused.
+const ACK_TRIES: u32 = 3;
+
+/// What all attempts of a worker share.
+pub(crate) struct Context {
+    pub(crate) config: WorkerConfig,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) registry: Registry,
+    /// Bounds how many containers are being removed beside those that run.
+    pub(crate) removals: Arc<Semaphore>,
+}
+
+/// Runs a delivered job to its end. `slot` is given back as soon as the job has a result; the container's
+/// removal follows.
+pub(crate) async fn run(context: Arc<Context>, delivery: Delivery, slot: OwnedSemaphorePermit) {
+    let hold: Arc<dyn Lease> = Arc::from(delivery.lease);
+    let job = match delivery.job {
+        Ok(job) => job,
+        Err(reason) => {
+            tracing::error!(reason, "a job on the bus cannot be read and is dropped");
+            acknowledge(&*hold).await;
+            return;
+        }
+    };
+    let id = RunningAttempt { job_id: job.job_id.clone(), attempt: job.attempt(delivery.delivery) };
+    let number = job.attempt_number(delivery.delivery);
+    let span = tracing::info_span!("attempt", job.id = %id.job_id, attempt = %id.attempt);
+    async {
+        let registration = context.registry.register(id.clone());
+        let stopper = registration.stopper.clone();
+        let keeper = AbortOnDropHandle::new(tokio::spawn(lease::keep(
+            Arc::clone(&hold),
+            context.config.lease,
+            stopper,
+        )));
+
+        let mut attempt = Attempt::new(&context, job, id, number, registration.signal.clone());
+        let settled = attempt.settle(registration.stopper.clone()).await;
+        if settled {
+            acknowledge(&*hold).await;
+        }
+        drop(keeper);
+        attempt.clean_up(slot).await;
+        drop(registration);
+    }
+    .instrument(span)
+    .await;
+}
+
+struct Attempt<'a> {
+    context: &'a Context,
+    job: JobMessage,
+    id: RunningAttempt,
+    number: u32,
+    deadline: DateTime<Utc>,
+    /// Stops the attempt at the deadline.
+    ttl: Option<AbortOnDropHandle<()>>,
+    stop: StopSignal,
+    reporter: Reporter,
+    container: Option<String>,
+    steps: u32,
+    artifacts: u32,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(context: &'a Context, job: JobMessage, id: RunningAttempt, number: u32, stop: StopSignal) -> Self {
+        let ttl = TimeDelta::seconds(job.spec.ttl_seconds.into());
+        Self {
+            context,
+            deadline: job.ttl_expiry.unwrap_or_else(|| Utc::now() + ttl),
+            ttl: None,
+            reporter: Reporter::new(
+                Arc::clone(&context.bus),
+                id.clone(),
+                number,
+                context.config.name.clone(),
+                stop.clone(),
+            ),
+            job,
+            id,
+            number,
+            stop,
+            container: None,
+            steps: 0,
+            artifacts: 0,
+        }
+    }
+
+    /// Runs the job and reports how it ended. `false` when this attempt counts no more, and its message is
+    /// somebody else's.
+    async fn settle(&mut self, stopper: Stopper) -> bool {
+        let mut log =
+            JobLog::open(Arc::clone(&self.context.bus), self.id.clone(), self.context.config.max_log_bytes);
+        let verdict = if self.number > self.job.max_attempts {
+            let spent = self.number - 1;
+            Verdict::failed(
+                EndCause::Lost,
+                format!("{spent} attempts ended without a word from their workers"),
+            )
+        } else {
+            match self.execute(&mut log, stopper).await {
+                Ok(Execution::Ended(verdict)) => verdict,
+                Ok(Execution::Refused(refusal)) => {
+                    tracing::info!(?refusal, "the job is not to be run");
+                    return true;
+                }
+                Err(interrupt) => {
+                    let last = self.number >= self.job.max_attempts;
+                    Verdict::interrupted(interrupt, last, self.job.spec.ttl_seconds)
+                }
+            }
+        };
+        match &verdict {
+            Verdict::HandedBack { reason, .. } => log.system(format!("handed back: {reason}")).await,
+            Verdict::Finished { error: Some(error), .. } if self.steps == 0 => {
+                log.system(error.clone()).await
+            }
+            Verdict::Finished { .. } | Verdict::Silent => {}
+        }
+        tracing::info!(?verdict, "attempt ended");
+        let Some(event) = verdict.event(self.steps, self.artifacts) else { return false };
+        log.end().await;
+        self.reporter.say(event).await.is_ok()
+    }
+
+    async fn execute(&mut self, log: &mut JobLog, stopper: Stopper) -> Result<Execution, Interrupt> {
+        self.end_at(self.deadline, &stopper);
+        let plan = self.plan();
+        let mut stop = self.stop.clone();
+        let claim = async {
+            let claimed = self.reporter.claim().await;
+            // Breaks off a pull that has become pointless.
+            if matches!(claimed, Ok(Claim::Refused(_))) {
+                stopper.stop(Stop::Superseded);
+            }
+            claimed
+        };
+        let create = prepare::create(&self.context.engine, &plan, log, &mut stop, &mut self.container);
+        let (claimed, created) = tokio::join!(claim, create);
+        match claimed? {
+            Claim::Refused(refusal) => return Ok(Execution::Refused(refusal)),
+            Claim::Granted { ttl_expiry: Some(deadline) } => self.end_at(deadline, &stopper),
+            Claim::Granted { ttl_expiry: None } => {}
+        }
+        created?;
+        if let Some(why) = self.stop.reason() {
+            return Err(Interrupt::Stopped(why));
+        }
+        let sandbox_id = self.container.clone().unwrap_or_default();
+        let hello = prepare::hello(&self.job.spec, self.context.config.lease);
+        let (said, session) = tokio::join!(
+            self.reporter.say(EventBody::ContainerCreated { sandbox_id: sandbox_id.clone() }),
+            self.context.engine.start(&sandbox_id, hello),
+        );
+        said?;
+        let mut session = session?;
+        self.work(&mut session, log).await.map(Execution::Ended)
+    }
+
+    /// Inputs, steps, artifacts.
+    async fn work(&mut self, session: &mut Session, log: &mut JobLog) -> Result<Verdict, Interrupt> {
+        let mut stop = self.stop.clone();
+        let spec = &self.job.spec;
+        inputs::send(&self.context.bus, session, spec, &mut stop).await?;
+        let mut steps = Steps {
+            session,
+            spec,
+            env: self.env(),
+            log,
+            reporter: &mut self.reporter,
+            stop: &mut stop,
+            ended: 0,
+        };
+        let verdict = steps.run().await;
+        self.steps = steps.ended;
+        let verdict = verdict?;
+        // A cancelled job is to be gone soon; so is one whose time is over.
+        if spec.artifacts.is_empty() || self.stop.reason().is_some() {
+            return Ok(verdict);
+        }
+        let mut collection = Collection {
+            bus: &self.context.bus,
+            attempt: &self.id,
+            session,
+            log,
+            reporter: &mut self.reporter,
+            stop: &mut stop,
+            reported: 0,
+        };
+        let collected = collection.run(&spec.artifacts).await;
+        self.artifacts = collection.reported;
+        match (collected, verdict) {
+            (Ok(()), verdict) => Ok(verdict),
+            (
+                Err(Interrupt::Failed { reason, .. }),
+                Verdict::Finished { status, end_cause, error: Some(error) },
+            ) => {
+                // The commands' own failure says more about the job.
+                let error = Some(format!("{error}; {reason}"));
+                Ok(Verdict::Finished { status, end_cause, error })
+            }
+            // Every command succeeded and ran once: that is not to be repeated for the sake of files.
+            (Err(Interrupt::Failed { reason, .. }), _) => Ok(Verdict::failed(EndCause::Artifacts, reason)),
+            (Err(stopped), _) => Err(stopped),
+        }
+    }
+
+    /// Stops the attempt at that time, and not at the one said before.
+    fn end_at(&mut self, deadline: DateTime<Utc>, stopper: &Stopper) {
+        let stopper = stopper.clone();
+        self.deadline = deadline;
+        self.ttl = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::time::sleep(prepare::until(deadline)).await;
+            stopper.stop(Stop::Ttl);
+        })));
+    }
+
+    fn plan(&self) -> ContainerPlan {
+        let config = &self.context.config;
+        ContainerPlan {
+            image: self.job.spec.sandbox.image.clone(),
+            resources: self.job.spec.sandbox.resources.clone(),
+            labels: Labels {
+                attempt: self.id.clone(),
+                ttl_seconds: self.job.spec.ttl_seconds,
+                fleet: config.fleet.clone(),
+                worker: config.name.clone(),
+                expires_at: self.deadline + prepare::EXPIRY_SLACK,
+            },
+        }
+    }
+
+    /// The job's environment, and what lets a command know which attempt it is.
+    fn env(&self) -> Vec<(String, String)> {
+        let own = [
+            ("ORCAOPS_JOB_ID".to_owned(), self.id.job_id.to_string()),
+            ("ORCAOPS_ATTEMPT".to_owned(), self.number.to_string()),
+        ];
+        let spec = self.job.spec.sandbox.env.iter().map(|(k, v)| (k.clone(), v.clone()));
+        own.into_iter().chain(spec).collect()
+    }
+
+    /// Removes the container and says so. The slot is free while that goes on, unless removals pile up.
+    async fn clean_up(mut self, slot: OwnedSemaphorePermit) {
+        let Some(container) = self.container.take() else { return };
+        let permit = Arc::clone(&self.context.removals).acquire_owned().await;
+        drop(slot);
+        let status = if self.context.engine.remove(&container).await {
+            CleanupStatus::Destroyed
+        } else {
+            tracing::error!(
+                container.id = container,
+                "a container could not be removed; the sweeper will try"
+            );
+            CleanupStatus::Leaked
+        };
+        drop(permit);
+        self.reporter.mention(EventBody::Cleaned { status }).await;
+    }
+}
+
+enum Execution {
+    Ended(Verdict),
+    Refused(Refusal),
+}
+
+async fn acknowledge(lease: &dyn Lease) {
+    for _ in 0..ACK_TRIES {
+        match lease.ack().await {
+            Ok(()) => return,
+            Err(e) => tracing::warn!(error = %e, "cannot acknowledge a job"),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Runs a job's steps, one after the other, until one fails.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::Utc;
+use orcaops_common::domain::event::EventBody;
+use orcaops_common::domain::job::{JobCommand, JobSpec};
+use orcaops_common::domain::log::LogStream;
+use orcaops_common::domain::run::StepResult;
+use orcaops_init::message::{End, FromInit, Grace, Output, StepEnd, StepStart, Stream, ToInit};
+use tokio::time::{Instant, sleep_until};
+
+use super::capture::Capture;
+use super::log::JobLog;
+use super::outcome::{Interrupt, Verdict, exit_code};
+use super::reporter::Reporter;
+use crate::engine::{EngineError, Session, unexpected};
+use crate::registry::{Stop, StopSignal};
+
+/// How long a step that is to end has between the polite signal and the impolite one.
+const GRACE: Duration = Duration::from_secs(3);
+/// How much longer than agreed init may take to end a step, until the container is ended from outside.
+const OVERTIME: Duration = Duration::from_secs(10);
+/// The longest command that a result repeats, in bytes; the spec has it whole.
+const MAX_COMMAND: usize = 16 * 1024;
+
+/// Runs steps in a container.
+pub(crate) struct Steps<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) spec: &'a JobSpec,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) log: &'a mut JobLog,
+    pub(crate) reporter: &'a mut Reporter,
+    pub(crate) stop: &'a mut StopSignal,
+    /// How many steps have been reported.
+    pub(crate) ended: u32,
+}
+
+impl Steps<'_> {
+    /// Runs all steps. What failed first, or success.
+    pub(crate) async fn run(&mut self) -> Result<Verdict, Interrupt> {
+        let spec = self.spec;
+        for (index, command) in (0u32..).zip(&spec.commands) {
+            if let Some(why) = self.stop.reason() {
+                return Err(Interrupt::Stopped(why));
+            }
+            let mut output = StepOutput::default();
+            let end = self.run_one(index, command, &mut output).await?;
+            let stop = self.stop.reason();
+            let verdict = Verdict::of_step(&end, command.timeout_seconds, stop, spec.ttl_seconds);
+            if let End::NotStarted { error, .. } = &end.end {
+                let words = Bytes::from(format!("{error}\n"));
+                output.stderr.push(&words);
+                self.log.output(Some(index), LogStream::Stderr, words).await;
+            }
+            let result = Box::new(result(command, &end, stop, output));
+            self.reporter.say(EventBody::StepEnded { index, result }).await?;
+            self.ended += 1;
+            if let Some(verdict) = verdict {
+                return Ok(verdict);
+            }
+        }
+        Ok(Verdict::success())
+    }
+
+    async fn run_one(
+        &mut self,
+        index: u32,
+        command: &JobCommand,
+        output: &mut StepOutput,
+    ) -> Result<StepEnd, Interrupt> {
+        self.session.send(ToInit::Step(self.step(index, command))).await?;
+        let timeout = Duration::from_secs(command.timeout_seconds.into());
+        let mut deadline = Instant::now() + timeout + GRACE + OVERTIME;
+        let mut told = None;
+        loop {
+            tokio::select! {
+                biased;
+                why = self.stop.stronger_than(told) => {
+                    if why.is_silent() || why == Stop::Drain {
+                        return Err(Interrupt::Stopped(why));
+                    }
+                    if told.is_none() {
+                        let grace = Grace { grace_ms: millis(GRACE) };
+                        self.session.send(ToInit::Cancel(grace)).await?;
+                        deadline = Instant::now() + GRACE + OVERTIME;
+                    }
+                    told = Some(why);
+                }
+                () = sleep_until(deadline) => {
+                    return Err(match told {
+                        Some(why) => Interrupt::Stopped(why),
+                        None => EngineError::Session(format!("step {} did not end when it had to", index + 1)).into(),
+                    });
+                }
+                message = self.session.next() => match message? {
+                    FromInit::Output(piece) => self.output(index, piece, output).await,
+                    FromInit::StepEnded(end) if end.index == index => return Ok(end),
+                    other => return Err(unexpected(&other).into()),
+                },
+            }
+        }
+    }
+
+    fn step(&self, index: u32, command: &JobCommand) -> StepStart {
+        let argv = match (&command.command, &command.argv) {
+            (None, Some(argv)) => argv.clone(),
+            (shell, _) => {
+                vec!["/bin/sh".to_owned(), "-c".to_owned(), shell.clone().unwrap_or_default()]
+            }
+        };
+        let cwd = command.cwd.clone().or_else(|| self.spec.workdir.clone());
+        StepStart {
+            index,
+            argv,
+            cwd: cwd.unwrap_or_else(|| "/".to_owned()),
+            env: self.env.clone(),
+            timeout_ms: u64::from(command.timeout_seconds) * 1000,
+            grace_ms: millis(GRACE),
+        }
+    }
+
+    async fn output(&mut self, index: u32, piece: Output, output: &mut StepOutput) {
+        // What an earlier step left running is in the log, and in no step's record.
+        if piece.step == Some(index) {
+            match piece.stream {
+                Stream::Stdout => output.stdout.push(&piece.data),
+                Stream::Stderr => output.stderr.push(&piece.data),
+            }
+        }
+        self.log.piece(piece).await;
+    }
+}
+
+#[derive(Default)]
+struct StepOutput {
+    stdout: Capture,
+    stderr: Capture,
+}
+
+fn result(command: &JobCommand, end: &StepEnd, stop: Option<Stop>, output: StepOutput) -> StepResult {
+    let (exit_code, signal) = exit_code(&end.end, stop);
+    StepResult {
+        command: shortened(command.display()),
+        exit_code,
+        stdout_bytes: output.stdout.total(),
+        stderr_bytes: output.stderr.total(),
+        stdout: output.stdout.into_text(),
+        stderr: output.stderr.into_text(),
+        duration_seconds: seconds(end.duration_us),
+        timestamp: Utc::now(),
+        signal,
+        cpu_seconds: Some(seconds(end.cpu_us)),
+        max_rss_bytes: Some(end.max_rss_bytes),
+    }
+}
+
+fn shortened(mut command: String) -> String {
+    if command.len() > MAX_COMMAND {
+        command.truncate(command.floor_char_boundary(MAX_COMMAND));
+        command.push_str(" [...]");
+    }
+    command
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn seconds(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64()
+}
