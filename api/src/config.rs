@@ -1,0 +1,40 @@
+//! What an API replica needs to know at start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The largest upload accepted when nothing else is said, in bytes.
+const DEFAULT_MAX_UPLOAD_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long a bus' generation counts as alive after its last sign of life, when nothing else is said.
+const DEFAULT_BUS_LEASE: Duration = Duration::from_secs(30);
+
+/// The settings of one replica.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The root of the run layout. Replicas of one fleet share it.
+    pub artifacts: PathBuf,
+    /// Names this replica among all; unique for each process.
+    pub replica: String,
+    /// The largest upload accepted, in bytes.
+    pub max_upload_bytes: u64,
+    /// How long after the last replica's end the bus' data counts as lost, so that runs it carried are
+    /// dispatched again under another generation.
+    pub bus_lease: Duration,
+}
+
+impl ApiConfig {
+    /// Settings with defaults: a random replica name, uploads of up to 1 GiB, a bus lease of 30 s.
+    #[must_use]
+    pub fn new(listen: SocketAddr, artifacts: impl Into<PathBuf>) -> Self {
+        Self {
+            listen,
+            artifacts: artifacts.into(),
+            replica: uuid::Uuid::new_v4().to_string(),
+            max_upload_bytes: DEFAULT_MAX_UPLOAD_BYTES,
+            bus_lease: DEFAULT_BUS_LEASE,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Sends a job's log to a client as server-sent events.
+//!
+//! Each client has a task of its own that reads the log from the bus, or from the run layout once it is there,
+//! and hands encoded batches to the connection through a channel of a few places. A slow client thus slows only
+//! its own reader, and memory for each client is bounded whatever the job prints.
+
+mod end;
+mod follow;
+mod output;
+mod replay;
+mod start;
+mod streams;
+
+pub(crate) use start::Start;
+pub(crate) use streams::LogStreams;
