@@ -1,2 +1,5 @@
 //! The `orcaops` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    orcaops_cli::main()
+}

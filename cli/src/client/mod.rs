@@ -1,0 +1,20 @@
+//! The API's client: the one way in which commands reach jobs, in this process or on a server.
+
+mod answer;
+mod artifact;
+mod error;
+mod http;
+mod log;
+mod retry;
+mod sse;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answer::{JobStatusAnswer, Raw};
+pub(crate) use artifact::place;
+pub(crate) use error::ClientError;
+pub(crate) use http::Client;
+pub(crate) use log::{Line, LogEvent, LogReader};
+pub(crate) use retry::Patience;

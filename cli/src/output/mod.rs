@@ -1,0 +1,13 @@
+//! What commands print.
+
+pub(crate) mod log;
+pub(crate) mod measure;
+pub(crate) mod style;
+pub(crate) mod summary;
+pub(crate) mod table;
+pub(crate) mod words;
+
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub(crate) use words::{print, print_json};

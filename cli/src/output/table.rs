@@ -1,0 +1,127 @@
+//! Lists.
+
+use chrono::{DateTime, Utc};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, Color, Table};
+use orcaops_common::domain::run::{ArtifactMetadata, JobStatus, RunRecord};
+
+use super::measure;
+use super::style::Style;
+
+/// A list of jobs.
+pub(crate) fn jobs(records: &[RunRecord], now: DateTime<Utc>, style: Style) -> String {
+    if records.is_empty() {
+        return "no jobs\n".to_owned();
+    }
+    let mut table = table(["JOB ID", "STATUS", "IMAGE", "CREATED", "DURATION"]);
+    if style.colours {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    for record in records {
+        table.add_row([
+            Cell::new(&record.job_id),
+            Cell::new(record.status.as_str()).fg(colour(record.status)),
+            Cell::new(record.image_ref.as_deref().unwrap_or_default()),
+            Cell::new(measure::ago(record.created_at, now)),
+            Cell::new(duration(record, now)),
+        ]);
+    }
+    text(&table)
+}
+
+/// A list of files.
+pub(crate) fn artifacts(artifacts: &[ArtifactMetadata]) -> String {
+    if artifacts.is_empty() {
+        return "no artifacts\n".to_owned();
+    }
+    let mut table = table(["FILE", "SIZE", "SHA-256"]);
+    if let Some(sizes) = table.column_mut(1) {
+        sizes.set_cell_alignment(CellAlignment::Right);
+    }
+    for file in artifacts {
+        table.add_row([file.path.clone(), measure::bytes(file.size_bytes), file.sha256.clone()]);
+    }
+    text(&table)
+}
+
+/// How long a job ran, or has been running.
+pub(crate) fn duration(record: &RunRecord, now: DateTime<Utc>) -> String {
+    let Some(started) = record.started_at else { return "-".to_owned() };
+    measure::seconds(measure::between(started, record.finished_at.unwrap_or(now)))
+}
+
+fn colour(status: JobStatus) -> Color {
+    match status {
+        JobStatus::Queued => Color::DarkGrey,
+        JobStatus::Running => Color::DarkCyan,
+        JobStatus::Success => Color::DarkGreen,
+        JobStatus::Failed => Color::DarkRed,
+        JobStatus::TimedOut | JobStatus::Cancelled => Color::DarkYellow,
+    }
+}
+
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Its lines, without the blanks that fill them up.
+fn text(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use orcaops_common::domain::run::JobStatus;
+
+    use super::*;
+    use crate::output::sample;
+
+    const PLAIN: Style = Style { colours: false };
+
+    fn now() -> DateTime<Utc> {
+        "2026-01-02T03:06:06Z".parse().unwrap()
+    }
+
+    #[test]
+    fn jobs_are_listed_with_what_tells_them_apart() {
+        let mut queued = sample::record(JobStatus::Queued);
+        queued.started_at = None;
+        let list = [queued, sample::record(JobStatus::Running), sample::record(JobStatus::TimedOut)];
+        insta::assert_snapshot!(jobs(&list, now(), PLAIN), @r"
+        JOB ID    STATUS     IMAGE     CREATED    DURATION
+        build-42  queued     alpine:3  2 min ago  -
+        build-42  running    alpine:3  2 min ago  2 min 0 s
+        build-42  timed_out  alpine:3  2 min ago  2.5 s
+        ");
+        assert_eq!(jobs(&[], now(), PLAIN), "no jobs\n");
+    }
+
+    #[test]
+    fn colours_do_not_shift_the_columns() {
+        let list = [sample::record(JobStatus::Success), sample::record(JobStatus::Cancelled)];
+        let plain = |text: String| {
+            let pieces: Vec<_> = text.split('\x1b').collect();
+            let after = |piece: &&str| piece.split_once('m').map_or("", |(_, rest)| rest).to_owned();
+            let text = pieces[0].to_owned() + &pieces[1..].iter().map(after).collect::<String>();
+            text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>()
+        };
+        let coloured = jobs(&list, now(), Style { colours: true });
+        assert!(coloured.matches('\x1b').count() >= 4, "{coloured:?}");
+        assert_eq!(plain(coloured), jobs(&list, now(), PLAIN));
+    }
+
+    #[test]
+    fn files_are_listed_by_the_path_that_fetches_them() {
+        insta::assert_snapshot!(artifacts(&sample::record(JobStatus::Success).artifacts), @r"
+        FILE               SIZE  SHA-256
+        out/report.xml  2.0 KiB  abababababababababababababababababababababababababababababababab
+        ");
+    }
+}

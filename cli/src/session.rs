@@ -1,0 +1,47 @@
+//! The API that a command talks to: a server's, or one of its own.
+
+use orcaops_common::domain::id::{JobId, PoolName};
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::wiring::Local;
+
+/// What a command needs of the API when it has one of its own.
+pub(crate) enum Need {
+    /// To look at jobs.
+    Looking,
+    /// To run a job of this pool.
+    Running(PoolName),
+}
+
+/// An API to talk to.
+pub(crate) struct Session {
+    /// The way to it.
+    pub(crate) client: Client,
+    local: Option<Local>,
+}
+
+impl Session {
+    /// The server that the settings name; without one, an API over the home folder, in this process.
+    pub(crate) async fn open(settings: &Settings, need: Need) -> Result<Self, Failure> {
+        let key = settings.layer().api_key.as_deref();
+        if let Some(url) = settings.layer().url.as_deref() {
+            return Ok(Self { client: Client::new(url, key)?, local: None });
+        }
+        let pool = match need {
+            Need::Looking => None,
+            Need::Running(pool) => Some(pool),
+        };
+        let local = Local::embedded(settings, pool).await?;
+        let client = Client::new(&format!("http://{}", local.address()), None)?;
+        Ok(Self { client, local: Some(local) })
+    }
+
+    /// Ends what was started for it.
+    pub(crate) async fn close(self, ran: Option<&JobId>) {
+        if let Some(local) = self.local {
+            local.stop(ran).await;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A job spec of flags, as the JSON that the API takes, so that one validation serves all.
+
+use serde_json::{Map, Value, json};
+
+use super::error::SpecError;
+use crate::args::RunArgs;
+
+/// The job that image and command ask for.
+pub(super) fn command(args: &RunArgs) -> Value {
+    let mut step = match args.command.as_slice() {
+        [line] => json!({ "command": line }),
+        argv => json!({ "argv": argv }),
+    };
+    let mut spec = json!({ "sandbox": { "image": args.image } });
+    if let Some(seconds) = args.timeout {
+        step["timeout_seconds"] = json!(seconds);
+    } else {
+        // The one step may take all the time that the job has.
+        step["timeout_seconds"] = json!(orcaops_common::domain::job::DEFAULT_TTL_SECONDS);
+    }
+    spec["commands"] = json!([step]);
+    spec
+}
+
+/// Lays the other flags over a spec. Where the spec is not what it should be, its validation will say so.
+pub(super) fn lay_over(
+    spec: &mut Value,
+    args: &RunArgs,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<(), SpecError> {
+    set(spec, &["job_id"], args.id.as_ref().map(|id| json!(id)));
+    set(spec, &["ttl_seconds"], args.timeout.map(|t| json!(t)));
+    set(spec, &["workdir"], args.workdir.as_ref().map(|w| json!(w)));
+    set(spec, &["pool"], args.pool.as_ref().map(|p| json!(p)));
+    set(spec, &["sandbox", "resources", "cpu"], args.cpu.map(|c| json!(c)));
+    set(spec, &["sandbox", "resources", "memory"], args.memory.as_ref().map(|m| json!(m)));
+    set(spec, &["sandbox", "resources", "pids"], args.pids.map(|p| json!(p)));
+    for variable in &args.env {
+        let (name, value) = match variable.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => {
+                let value = lookup(variable).ok_or_else(|| SpecError::NotSet { name: variable.clone() })?;
+                (variable.as_str(), value)
+            }
+        };
+        set(spec, &["sandbox", "env", name], Some(json!(value)));
+    }
+    if !args.artifacts.is_empty()
+        && let Some(fields) = spec.as_object_mut()
+        && let Some(patterns) = fields.entry("artifacts").or_insert_with(|| json!([])).as_array_mut()
+    {
+        patterns.extend(args.artifacts.iter().map(|a| json!(a)));
+    }
+    Ok(())
+}
+
+fn set(spec: &mut Value, path: &[&str], to: Option<Value>) {
+    let (Some(to), Some((last, folders))) = (to, path.split_last()) else { return };
+    let mut at = spec;
+    for name in folders {
+        let Some(fields) = at.as_object_mut() else { return };
+        let inner = fields.entry(*name).or_insert(Value::Null);
+        if inner.is_null() {
+            *inner = Value::Object(Map::new());
+        }
+        at = inner;
+    }
+    if let Some(fields) = at.as_object_mut() {
+        fields.insert((*last).to_owned(), to);
+    }
+}

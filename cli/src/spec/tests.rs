@@ -1,0 +1,111 @@
+use clap::Parser;
+use orcaops_common::domain::job::JobCommand;
+
+use super::*;
+use crate::args::{Cli, Command};
+
+fn args(words: &[&str]) -> RunArgs {
+    let cli = Cli::try_parse_from([&["orcaops", "run"], words].concat()).unwrap();
+    match cli.command {
+        Command::Run(args) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn spec(words: &[&str]) -> Result<JobSpec, SpecError> {
+    of(&args(words), |name| (name == "HERE").then(|| "from here".to_owned()))
+}
+
+fn from_file(text: &str, flags: &[&str]) -> Result<JobSpec, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("job.yaml");
+    std::fs::write(&path, text).unwrap();
+    let words = [&["-s", path.to_str().unwrap()], flags].concat();
+    let here = folder.path().display().to_string();
+    spec(&words).map_err(|e| crate::failure::chain(&e).replace(&here, "."))
+}
+
+#[test]
+fn one_word_is_for_the_shell_and_several_are_a_program() {
+    let timeout = |command| JobCommand { timeout_seconds: 3600, ..command };
+    assert_eq!(spec(&["alpine", "echo a b"]).unwrap().commands, [timeout(JobCommand::shell("echo a b"))]);
+    let argv = spec(&["alpine", "--", "echo", "a b"]).unwrap();
+    assert_eq!(argv.commands, [timeout(JobCommand::argv(["echo", "a b"]))]);
+}
+
+#[test]
+fn every_job_gets_an_id_before_it_is_submitted() {
+    assert!(spec(&["alpine", "true"]).unwrap().job_id.is_some());
+    assert_eq!(spec(&["--id", "mine", "alpine", "true"]).unwrap().job_id.unwrap().as_str(), "mine");
+}
+
+#[test]
+fn flags_say_what_the_spec_says() {
+    let words = [
+        "-e", "A=1=2", "-e", "HERE", "-a", "out/*", "-a", "log", "-t", "60", "-w", "/src", "--pool", "gpu",
+        "--cpu", "0.5", "--memory", "512m", "--pids", "64", "alpine", "make",
+    ];
+    let spec = spec(&words).unwrap();
+    assert_eq!(spec.sandbox.env["A"], "1=2");
+    assert_eq!(spec.sandbox.env["HERE"], "from here");
+    assert_eq!(spec.artifacts, ["out/*", "log"]);
+    assert_eq!((spec.ttl_seconds, spec.commands[0].timeout_seconds), (60, 60));
+    assert_eq!((spec.workdir.as_deref(), spec.pool.as_str()), (Some("/src"), "gpu"));
+    let resources = spec.sandbox.resources;
+    assert_eq!((resources.cpu, resources.memory, resources.pids), (Some(0.5), Some(512 << 20), Some(64)));
+}
+
+#[test]
+fn a_variable_that_is_not_set_here_is_an_error() {
+    let error = spec(&["-e", "GONE", "alpine", "true"]).unwrap_err().to_string();
+    assert_eq!(error, "-e GONE: GONE is not set here; set it, or write -e GONE=VALUE");
+}
+
+#[test]
+fn what_is_wrong_with_flags_is_said_by_flag_all_at_once() {
+    let error = spec(&["-t", "100000", "-a", "$(x)", "-w", "rel", "UP PER", "true"]).unwrap_err().to_string();
+    for flag in ["IMAGE:", "--artifact:", "--timeout:", "--workdir:"] {
+        assert_eq!(error.matches(&format!("\n  {flag}")).count(), 1, "{flag} in {error}");
+    }
+}
+
+#[test]
+fn a_file_may_be_yaml_or_json_and_flags_are_laid_over_it() {
+    let yaml = "sandbox:\n  image: alpine\n  env: {A: one}\ncommands:\n  - command: make\nartifacts: [a]\n";
+    let json = r#"{"sandbox": {"image": "alpine", "env": {"A": "one"}}, "commands": [{"command": "make"}], "artifacts": ["a"]}"#;
+    for text in [yaml, json] {
+        let spec = from_file(text, &["-e", "B=two", "-a", "b", "--id", "mine", "-t", "50"]).unwrap();
+        assert_eq!((spec.sandbox.env["A"].as_str(), spec.sandbox.env["B"].as_str()), ("one", "two"));
+        assert_eq!(spec.artifacts, ["a", "b"]);
+        assert_eq!((spec.job_id.unwrap().as_str(), spec.ttl_seconds), ("mine", 50));
+        assert_eq!(spec.commands[0].timeout_seconds, 300, "a file says its steps' timeouts itself");
+    }
+}
+
+#[test]
+fn a_files_errors_come_all_at_once_with_their_pointers() {
+    let text = "sandbox: {image: ''}\ncommands: []\nnonsense: 1\n";
+    let error = from_file(text, &[]).unwrap_err();
+    assert!(error.starts_with("the job spec in ./job.yaml is not valid\n"), "{error}");
+    for pointer in ["/sandbox/image", "/commands", "/nonsense"] {
+        assert!(error.contains(&format!("\n  {pointer}: ")), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_spec_at_all_is_no_panic() {
+    assert!(from_file("just words", &["-e", "A=1", "-a", "x", "--cpu", "1"]).is_err());
+    assert!(from_file("sandbox: 3\nartifacts: 4\n", &["-e", "A=1", "-a", "x", "--cpu", "1"]).is_err());
+    let error = from_file("a: [", &[]).unwrap_err();
+    assert!(error.starts_with("./job.yaml is neither YAML nor JSON: "), "{error}");
+    let gone = spec(&["-s", "/no/such.yaml"]).unwrap_err().to_string();
+    assert_eq!(gone, "cannot read the job spec in /no/such.yaml");
+}
+
+#[test]
+fn an_upload_becomes_the_working_folder() {
+    let mut spec = spec(&["alpine", "true"]).unwrap();
+    add_upload(&mut spec, "uploads/abc".to_owned());
+    assert_eq!(spec.workdir.as_deref(), Some("/workspace"));
+    assert_eq!((spec.inputs[0].path.as_str(), spec.inputs[0].object.as_deref()), (".", Some("uploads/abc")));
+}
