@@ -1,1 +1,10 @@
-//! tests
+//! What tests that cross crates share: real servers, real processes, and the waiting between them.
+
+pub mod client;
+pub mod container;
+pub mod docker;
+pub mod fleet;
+pub mod nats;
+pub mod postgres;
+pub mod process;
+pub mod wait;

@@ -1,0 +1,81 @@
+//! The engine, as tests look at it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use bollard::Docker;
+use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+
+use crate::wait::until;
+
+/// The image that jobs of tests run in: a shell and the usual small tools.
+pub fn test_image() -> String {
+    std::env::var("ORCAOPS_TEST_IMAGE").unwrap_or_else(|_| "orcaops-test:latest".to_owned())
+}
+
+/// Containers of one fleet; what is left of them is removed when this is dropped.
+pub struct FleetContainers {
+    docker: Docker,
+    fleet: String,
+}
+
+impl FleetContainers {
+    /// Looks at the containers of that fleet.
+    pub async fn new(fleet: &str) -> Result<Self> {
+        let docker = Docker::connect_with_defaults()?.negotiate_version().await?;
+        Ok(Self { docker, fleet: fleet.to_owned() })
+    }
+
+    /// Their ids and labels.
+    pub async fn list(&self) -> Result<Vec<(String, HashMap<String, String>)>> {
+        let filters = HashMap::from([("label", vec![format!("orcaops.fleet={}", self.fleet)])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let list = self.docker.list_containers(Some(options)).await?;
+        Ok(list.into_iter().filter_map(|c| Some((c.id?, c.labels?))).collect())
+    }
+
+    /// Waits until a container is gone; how long that took.
+    pub async fn gone(&self, id: &str) -> Result<Duration> {
+        let started = Instant::now();
+        until("the container is gone", Duration::from_secs(20), async || {
+            self.list().await.is_ok_and(|l| l.iter().all(|(other, _)| other != id))
+        })
+        .await?;
+        Ok(started.elapsed())
+    }
+
+    /// Waits until none is left.
+    pub async fn all_gone(&self) -> Result<()> {
+        until("no container is left", Duration::from_secs(30), async || {
+            self.list().await.is_ok_and(|l| l.is_empty())
+        })
+        .await
+    }
+
+    /// What the engine says of a container.
+    pub async fn inspect(&self, id: &str) -> Result<bollard::models::ContainerInspectResponse> {
+        Ok(self.docker.inspect_container(id, None).await?)
+    }
+}
+
+impl Drop for FleetContainers {
+    fn drop(&mut self) {
+        let (docker, fleet) = (self.docker.clone(), self.fleet.clone());
+        // A runtime of its own: a failing test's runtime may be ending.
+        let swept = std::thread::spawn(move || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let containers = Self { docker: docker.clone(), fleet };
+                let left = containers.list().await?;
+                std::mem::forget(containers);
+                for (id, _) in left {
+                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+                    let _ = docker.remove_container(&id, Some(options)).await;
+                }
+                Ok(())
+            })
+        });
+        let _ = swept.join();
+    }
+}

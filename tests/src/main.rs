@@ -1,0 +1,5 @@
+//! The product with its fail points built in.
+
+fn main() -> std::process::ExitCode {
+    orcaops_cli::main()
+}
