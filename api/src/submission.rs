@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::{StreamExt, TryStreamExt};
 use orcaops_common::bus::{Bus, BusError};
 use orcaops_common::domain::id::JobId;
-use orcaops_common::domain::job::{DEFAULT_MAX_ATTEMPTS, JobSpec};
+use orcaops_common::domain::job::JobSpec;
 use orcaops_common::domain::message::JobMessage;
 use orcaops_common::domain::run::RunRecord;
 use orcaops_common::store::{NewRun, Submission};
@@ -62,7 +62,6 @@ impl Submitter {
             spec,
             created_at,
             generation: self.generation.current().await?,
-            max_attempts: DEFAULT_MAX_ATTEMPTS,
         };
         match self.intake.submit(&run).await? {
             Submission::Created => {}
@@ -84,7 +83,7 @@ impl Submitter {
             pool: run.spec.pool.clone(),
             dispatch: 1,
             attempts_spent: 0,
-            max_attempts: run.max_attempts,
+            max_attempts: run.spec.retry.max_attempts,
             ttl_expiry: None,
             spec: run.spec,
         };

@@ -12,6 +12,7 @@ mod process;
 mod server;
 mod step;
 mod sys;
+mod user;
 
 use std::process::ExitCode;
 

@@ -120,6 +120,9 @@ pub struct StepStart {
     pub cwd: String,
     /// The job's environment, added to the one that the image defines (init's own).
     pub env: Vec<(String, String)>,
+    /// The user to run it as, a name or a number, and perhaps a group after a colon; init's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// How long it may run, in milliseconds.
     pub timeout_ms: u64,
     /// How long after the polite signal the impolite one follows, in milliseconds.

@@ -10,6 +10,7 @@ use orcaops_init::message::{End, StepStart};
 
 use crate::output::clip;
 use crate::sys;
+use crate::user::User;
 
 /// How long killed processes may take to be gone before their end is no longer waited for.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
@@ -34,29 +35,34 @@ pub(crate) fn start(step: &StepStart, workdir: &Path) -> Result<Started, End> {
     let Some((program, arguments)) = step.argv.split_first() else {
         return Err(not_started(NOT_RUNNABLE, "the step names no program".to_owned()));
     };
+    let user = step.user.as_deref().map(User::find).transpose();
+    let user = user.map_err(|reason| not_started(NOT_RUNNABLE, reason))?;
     let cwd = workdir.join(&step.cwd);
     // Entering the folder here and not in the child tells which of the two, folder or program, is at fault.
     // There is one thread, and nothing else of it depends on the folder it is in.
     std::env::set_current_dir(&cwd).map_err(|e| not_started(NOT_RUNNABLE, explain_folder(&cwd, &e)))?;
-    let started = spawn(step, program, arguments);
-    let started = started.map_err(|e| explain_program(program, step, &e));
+    let started = spawn(step, program, arguments, user.as_ref());
+    let started = started.map_err(|e| explain(program, step, user.as_ref(), &e));
     let _ = std::env::set_current_dir("/");
     started
 }
 
-fn spawn(step: &StepStart, program: &str, arguments: &[String]) -> io::Result<Started> {
+fn spawn(step: &StepStart, program: &str, arguments: &[String], user: Option<&User>) -> io::Result<Started> {
     let (stdout, stdout_writer) = io::pipe()?;
     let (stderr, stderr_writer) = io::pipe()?;
     sys::set_nonblocking(stdout.as_fd())?;
     sys::set_nonblocking(stderr.as_fd())?;
     let mut command = Command::new(program);
+    if let Some(home) = user.and_then(|user| user.home.as_ref()) {
+        command.env("HOME", home);
+    }
     command
         .args(arguments)
         .envs(step.env.iter().map(|(k, v)| (k, v)))
         .stdin(Stdio::null())
         .stdout(stdout_writer)
         .stderr(stderr_writer);
-    sys::set_apart(&mut command);
+    sys::set_apart(&mut command, user.map(User::ids));
     // Dropping the handle neither waits nor kills: all children are reaped in one place.
     let child = command.spawn()?;
     Ok(Started { pid: child.id(), stdout, stderr })
@@ -73,6 +79,17 @@ fn explain_folder(cwd: &Path, error: &io::Error) -> String {
         io::ErrorKind::NotADirectory => format!("the working folder {cwd} is not a folder"),
         io::ErrorKind::PermissionDenied => format!("the working folder {cwd} may not be entered"),
         _ => format!("the working folder {cwd} cannot be entered: {error}"),
+    }
+}
+
+fn explain(program: &str, step: &StepStart, user: Option<&User>, error: &io::Error) -> End {
+    match user {
+        // Nothing but a change of the user fails so.
+        Some(user) if error.raw_os_error() == Some(libc::EPERM) => not_started(
+            NOT_RUNNABLE,
+            format!("it cannot run as user {}: the container itself does not run as root", user.uid),
+        ),
+        _ => explain_program(program, step, error),
     }
 }
 

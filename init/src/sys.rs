@@ -191,15 +191,23 @@ pub(crate) fn signal_all(number: c_int) {
     unsafe { libc::kill(-1, number) };
 }
 
+/// Whom a process runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) groups: Vec<u32>,
+}
+
 /// Makes the step a process like any other: with a session of its own, with no signals blocked as init has
 /// them (the standard library resets SIGPIPE, but not the mask), and as a better victim of the out-of-memory
-/// killer than init is.
-pub(crate) fn set_apart(command: &mut Command) {
+/// killer than init is. With `ids` it becomes another user's, last of all.
+pub(crate) fn set_apart(command: &mut Command, ids: Option<Ids>) {
     // SAFETY: between fork and exec the closure makes only async-signal-safe calls and allocates nothing. The
     // descriptor that it opens is closed again; the pointers lead to constants and to a set that sigemptyset
     // has initialised.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             check(libc::setsid())?;
             let mut none = MaybeUninit::<libc::sigset_t>::uninit();
             check(libc::sigemptyset(none.as_mut_ptr()))?;
@@ -210,6 +218,11 @@ pub(crate) fn set_apart(command: &mut Command) {
             if fd >= 0 {
                 libc::write(fd, STEP_OOM_SCORE.as_ptr().cast(), STEP_OOM_SCORE.len());
                 libc::close(fd);
+            }
+            if let Some(ids) = &ids {
+                check(libc::setgroups(ids.groups.len(), ids.groups.as_ptr()))?;
+                check(libc::setgid(ids.gid))?;
+                check(libc::setuid(ids.uid))?;
             }
             Ok(())
         });

@@ -17,6 +17,8 @@ CREATE TABLE runs (
         CHECK (end_cause IN ('exit', 'signal', 'oom', 'timeout', 'ttl', 'cancelled', 'lost', 'image',
                              'engine', 'artifacts', 'disk', 'policy')),
     error text,
+    notes jsonb NOT NULL DEFAULT '[]',
+    built_image jsonb,
     cancel_requested_at timestamptz,
 
     -- The attempt that counts: the latest one that has spoken.
@@ -33,6 +35,7 @@ CREATE TABLE runs (
     dispatch bigint NOT NULL DEFAULT 1 CHECK (dispatch >= 1),
     attempts_spent bigint NOT NULL DEFAULT 0 CHECK (attempts_spent >= 0),
     max_attempts bigint NOT NULL CHECK (max_attempts >= 1),
+    retry jsonb NOT NULL,
     queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     not_before timestamptz,
     published_at timestamptz,
@@ -84,6 +87,8 @@ CREATE TABLE steps (
     cpu_seconds double precision,
     max_rss_bytes bigint CHECK (max_rss_bytes >= 0),
     ended_at timestamptz NOT NULL,
+    name text,
+    success boolean,
     PRIMARY KEY (job_id, dispatch, delivery, step_index),
     FOREIGN KEY (job_id, dispatch, delivery) REFERENCES attempts ON DELETE CASCADE
 );
@@ -98,6 +103,7 @@ CREATE TABLE artifacts (
     name text NOT NULL,
     size_bytes bigint NOT NULL CHECK (size_bytes >= 0),
     sha256 text NOT NULL,
+    mode text,
     PRIMARY KEY (job_id, dispatch, delivery, path_sha256),
     FOREIGN KEY (job_id, dispatch, delivery) REFERENCES attempts ON DELETE CASCADE
 );

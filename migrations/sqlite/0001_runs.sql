@@ -17,6 +17,8 @@ CREATE TABLE runs (
         CHECK (end_cause IN ('exit', 'signal', 'oom', 'timeout', 'ttl', 'cancelled', 'lost', 'image',
                              'engine', 'artifacts', 'disk', 'policy')),
     error TEXT,
+    notes TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(notes)),
+    built_image TEXT CHECK (json_valid(built_image)),
     cancel_requested_at INTEGER,
 
     -- The attempt that counts: the latest one that has spoken.
@@ -33,6 +35,7 @@ CREATE TABLE runs (
     dispatch INTEGER NOT NULL DEFAULT 1 CHECK (dispatch >= 1),
     attempts_spent INTEGER NOT NULL DEFAULT 0 CHECK (attempts_spent >= 0),
     max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
+    retry TEXT NOT NULL CHECK (json_valid(retry)),
     queued_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
     not_before INTEGER,
     published_at INTEGER,
@@ -84,6 +87,8 @@ CREATE TABLE steps (
     cpu_seconds REAL,
     max_rss_bytes INTEGER CHECK (max_rss_bytes >= 0),
     ended_at INTEGER NOT NULL,
+    name TEXT,
+    success INTEGER CHECK (success IN (0, 1)),
     PRIMARY KEY (job_id, dispatch, delivery, step_index),
     FOREIGN KEY (job_id, dispatch, delivery) REFERENCES attempts ON DELETE CASCADE
 ) STRICT;
@@ -98,6 +103,7 @@ CREATE TABLE artifacts (
     name TEXT NOT NULL,
     size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),
     sha256 TEXT NOT NULL,
+    mode TEXT,
     PRIMARY KEY (job_id, dispatch, delivery, path_sha256),
     FOREIGN KEY (job_id, dispatch, delivery) REFERENCES attempts ON DELETE CASCADE
 ) STRICT;

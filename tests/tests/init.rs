@@ -26,6 +26,7 @@ fn argv(index: u32, argv: &[&str]) -> StepStart {
         argv: argv.iter().map(|a| (*a).to_owned()).collect(),
         cwd: "/".to_owned(),
         env: Vec::new(),
+        user: None,
         timeout_ms: LONG_MS,
         grace_ms: GRACE_MS,
     }

@@ -120,6 +120,7 @@ async fn a_file_is_there_whole_and_right_or_not_at_all() {
         path: "a/b.txt".into(),
         size_bytes: 5,
         sha256: hex::encode(Sha256::digest("right")),
+        mode: None,
     };
     let (client, asked) = server(vec![
         answer("200 OK", "application/octet-stream", "wrong"),

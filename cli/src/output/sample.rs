@@ -20,6 +20,7 @@ pub(crate) fn record(status: JobStatus) -> RunRecord {
             path: "out/report.xml".into(),
             size_bytes: 2048,
             sha256: "ab".repeat(32),
+            mode: Some("0644".into()),
         }],
         cleanup_status: None,
         ttl_expiry: None,
@@ -30,6 +31,8 @@ pub(crate) fn record(status: JobStatus) -> RunRecord {
         end_cause: status.is_terminal().then_some(EndCause::Exit),
         waiting_reason: None,
         pool: PoolName::default(),
+        notes: Vec::new(),
+        built_image: None,
     }
 }
 
@@ -47,5 +50,8 @@ pub(crate) fn step(exit_code: i32) -> StepResult {
         stderr_bytes: 5,
         cpu_seconds: None,
         max_rss_bytes: None,
+        index: Some(0),
+        name: None,
+        success: Some(exit_code == 0),
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::{AttemptId, JobId, WorkerName};
-use super::run::{ArtifactMetadata, CleanupStatus, EndCause, JobStatus, StepResult};
+use super::run::{ArtifactMetadata, BuiltImage, CleanupStatus, EndCause, JobStatus, StepResult};
 
 /// The version of the events' JSON. It grows when a reader of the old form would misread the new one.
 pub const EVENT_VERSION: u16 = 1;
@@ -85,4 +85,16 @@ pub struct Finished {
     pub steps: u32,
     /// How many artifacts this attempt's `ArtifactsStored` events name.
     pub artifacts: u32,
+    /// What its user should know though it decided nothing; at most [`MAX_NOTES`], each of at most
+    /// [`MAX_NOTE`] bytes.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The image that the job built.
+    #[serde(default)]
+    pub built_image: Option<BuiltImage>,
 }
+
+/// The most notes of a result. The store keeps no more.
+pub const MAX_NOTES: usize = 100;
+/// The longest note, in bytes. The store cuts longer ones.
+pub const MAX_NOTE: usize = 4096;

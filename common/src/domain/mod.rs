@@ -1,5 +1,6 @@
 //! What a job is, what may happen to it, and what is said about it. No IO, no clock, no drivers.
 
+pub mod build;
 pub mod control;
 pub mod event;
 mod fingerprint;
@@ -10,5 +11,7 @@ pub mod log;
 pub mod message;
 pub mod parse;
 pub mod path;
+pub mod placement;
+pub mod retry;
 pub mod run;
 pub mod state;

@@ -201,6 +201,15 @@ pub struct StepResult {
     /// The largest resident set of any of the step's processes, in bytes.
     #[serde(default)]
     pub max_rss_bytes: Option<u64>,
+    /// The step's place in the spec, from 0: steps that were passed over have no result.
+    #[serde(default)]
+    pub index: Option<u32>,
+    /// What the spec calls it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether it succeeded: it exited by itself with one of its `success_exit_codes`.
+    #[serde(default)]
+    pub success: Option<bool>,
 }
 
 /// A file that a job left behind.
@@ -215,6 +224,9 @@ pub struct ArtifactMetadata {
     pub size_bytes: u64,
     /// SHA-256 of its content, in hex.
     pub sha256: String,
+    /// Its permission bits in octal, such as `0644`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 /// All that is known about a job. It exists from submission on.
@@ -262,4 +274,26 @@ pub struct RunRecord {
     /// The pool it was sent to.
     #[serde(default)]
     pub pool: PoolName,
+    /// What its user should know though it decided nothing: patterns that matched no file, files left out, a log
+    /// that was cut.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", oai(default))]
+    pub notes: Vec<String>,
+    /// The image that it built, if it was to build one.
+    #[serde(default)]
+    pub built_image: Option<BuiltImage>,
+}
+
+/// An image that a job built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+pub struct BuiltImage {
+    /// Its id on the engine that built it.
+    pub id: String,
+    /// The names it got.
+    pub tags: Vec<String>,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Whether it was pushed to where its names say.
+    pub pushed: bool,
 }

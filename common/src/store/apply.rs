@@ -199,6 +199,8 @@ impl Batch {
         self.touched.insert(event.job_id.clone());
         let Some(run) = self.runs.get_mut(&event.job_id) else { return false };
         self.changes.end_current(run, Outcome::Finished, None, at);
+        run.notes = stored_form::notes(&finished.notes);
+        run.built_image = finished.built_image.clone();
         if finished.status.is_terminal() {
             run.end(finished.status, finished.end_cause, error, at);
         } else {
@@ -252,7 +254,7 @@ pub(super) fn take_back(mut run: HeldRun, generation: &str, changes: &mut Change
     }
     if run.cancel_requested_at.is_some() {
         run.end(JobStatus::Cancelled, EndCause::Cancelled, None, at);
-    } else if running && run.exhausted_by(spent) {
+    } else if running && run.is_lost_for_good(spent) {
         run.end(JobStatus::Failed, EndCause::Lost, Some(LOST.to_owned()), at);
     } else {
         let not_before = run.not_before.filter(|_| !running);

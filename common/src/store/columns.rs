@@ -5,7 +5,8 @@ macro_rules! held_columns {
     () => {
         "job_id, status, current_dispatch, current_delivery, attempt, worker, sandbox_id, cleanup_status, \
          ttl_seconds, started_at, ttl_expiry, finished_at, end_cause, error, cancel_requested_at, \
-         generation, dispatch, attempts_spent, max_attempts, queued_at, not_before, published_at"
+         generation, dispatch, attempts_spent, max_attempts, retry, queued_at, not_before, published_at, \
+         notes, built_image"
     };
 }
 
@@ -14,7 +15,7 @@ macro_rules! run_columns {
     () => {
         "job_id, status, current_dispatch, current_delivery, created_at, started_at, finished_at, \
          sandbox_id, image_ref, cleanup_status, ttl_expiry, fingerprint, error, worker, attempt, end_cause, \
-         pool, not_before"
+         pool, not_before, notes, built_image"
     };
 }
 
@@ -22,14 +23,14 @@ macro_rules! run_columns {
 macro_rules! step_columns {
     () => {
         "job_id, command, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, duration_seconds, \
-         cpu_seconds, max_rss_bytes, ended_at"
+         cpu_seconds, max_rss_bytes, ended_at, step_index, name, success"
     };
 }
 
 /// Of an [`ArtifactRow`](super::rows::ArtifactRow).
 macro_rules! artifact_columns {
     () => {
-        "job_id, path, name, size_bytes, sha256"
+        "job_id, path, name, size_bytes, sha256, mode"
     };
 }
 

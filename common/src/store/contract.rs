@@ -49,7 +49,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A `Finished` whose attempt still lacks announced steps or artifacts is [`Recorded::Early`] and changes
     /// nothing, unless `accept_gaps`. Applying `HandedBack` puts the run back to `queued` with its next
-    /// dispatch, unpublished, not before the backoff is over ([`backoff`]), and spends an attempt; a drain
+    /// dispatch, unpublished, not before the backoff of its spec's `retry` is over, and spends an attempt; a drain
     /// spends none and need not wait. With no attempt left the run ends as `failed`. A new attempt that
     /// replaces a silent one spends it.
     async fn record(&self, events: &[Event], accept_gaps: bool) -> Result<Vec<Recorded>, StoreError>;
@@ -73,8 +73,8 @@ pub trait Store: Send + Sync + 'static {
     /// - queued under `generation` and unpublished, `grace` after their submission, or with no backoff left;
     /// - not terminal, under another generation that nobody keeps alive (no unexpired lease named
     ///   `generation_lease(that generation)`): these get their next dispatch, under `generation`, first.
-    ///   A running attempt that is lost this way is spent; when none is left the run ends as `failed`, cause
-    ///   `lost`, and is not returned.
+    ///   A running attempt that is lost this way is spent; when none is left, or the spec's `retry` is not for
+    ///   that, the run ends as `failed`, cause `lost`, and is not returned.
     async fn due(&self, generation: &str, grace: Duration, limit: u32)
     -> Result<Vec<JobMessage>, StoreError>;
 
@@ -109,13 +109,6 @@ pub fn generation_lease(generation: &str) -> String {
     format!("generation:{generation}")
 }
 
-/// How long a run waits before its next dispatch after `spent` attempts: 1 s, doubled each time, at most a
-/// minute.
-#[must_use]
-pub fn backoff(spent: u32) -> Duration {
-    Duration::from_secs(1 << spent.saturating_sub(1).min(6)).min(Duration::from_secs(60))
-}
-
 /// A job to accept.
 #[derive(Debug, Clone)]
 pub struct NewRun {
@@ -129,8 +122,6 @@ pub struct NewRun {
     pub created_at: DateTime<Utc>,
     /// The bus' generation that will carry it.
     pub generation: String,
-    /// How many attempts it has.
-    pub max_attempts: u32,
 }
 
 /// What became of a submission.

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::backoff;
+use sqlx::types::Json;
+
 use super::failure::Failure;
 use super::rows::{attempt_id, named, number};
 use super::stamp::Stamp;
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, JobId, WorkerName};
 use crate::domain::message::JobMessage;
-use crate::domain::run::{CleanupStatus, EndCause, JobStatus};
+use crate::domain::retry::{Retry, RetryOn};
+use crate::domain::run::{BuiltImage, CleanupStatus, EndCause, JobStatus};
 use crate::domain::state::RunState;
 
 /// The columns of a run that events and dispatches change, and those that say how.
@@ -34,9 +36,12 @@ pub(super) struct HeldRow {
     dispatch: i64,
     attempts_spent: i64,
     max_attempts: i64,
+    retry: Json<Retry>,
     queued_at: Stamp,
     not_before: Option<Stamp>,
     published_at: Option<Stamp>,
+    notes: Json<Vec<String>>,
+    built_image: Option<Json<BuiltImage>>,
     now: Stamp,
 }
 
@@ -65,10 +70,13 @@ pub(super) struct HeldRun {
     pub(super) queued_at: Stamp,
     pub(super) not_before: Option<Stamp>,
     pub(super) published_at: Option<Stamp>,
+    pub(super) notes: Vec<String>,
+    pub(super) built_image: Option<BuiltImage>,
     /// When it was read, by the database's clock.
     pub(super) now: Stamp,
     ttl_seconds: u32,
     max_attempts: u32,
+    retry: Retry,
 }
 
 impl TryFrom<HeldRow> for HeldRun {
@@ -97,6 +105,9 @@ impl TryFrom<HeldRow> for HeldRun {
             queued_at: row.queued_at,
             not_before: row.not_before,
             published_at: row.published_at,
+            notes: row.notes.0,
+            built_image: row.built_image.map(|image| image.0),
+            retry: row.retry.0,
             now: row.now,
             ttl_seconds: number("ttl_seconds", row.ttl_seconds)?,
             max_attempts: number("max_attempts", row.max_attempts)?,
@@ -164,6 +175,11 @@ impl HeldRun {
         spent >= self.max_attempts
     }
 
+    /// Whether the job is not to be tried again when an attempt is lost with its bus, so many being spent then.
+    pub(super) fn is_lost_for_good(&self, spent: u32) -> bool {
+        self.exhausted_by(spent) || !self.retry.is_on(RetryOn::Infrastructure)
+    }
+
     /// Puts the run back into the queue with its next dispatch.
     pub(super) fn requeue(&mut self, spent: u32, wait: Wait) {
         let now = self.now;
@@ -174,7 +190,7 @@ impl HeldRun {
         self.published_at = None;
         self.not_before = Some(match wait {
             Wait::None => now,
-            Wait::Backoff => now.plus(backoff(spent)),
+            Wait::Backoff => now.plus(self.retry.backoff.pause(spent)),
         });
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sqlx::types::Json;
+
 use super::changes::Outcome;
 use super::failure::Failure;
 use super::stamp::Stamp;
@@ -9,7 +11,9 @@ use super::waiting::Queue;
 use super::{RunQuery, WorkerRow};
 use crate::domain::control::RunningAttempt;
 use crate::domain::id::{AttemptId, JobId, PoolName, WorkerName};
-use crate::domain::run::{ArtifactMetadata, CleanupStatus, EndCause, JobStatus, RunRecord, StepResult};
+use crate::domain::run::{
+    ArtifactMetadata, BuiltImage, CleanupStatus, EndCause, JobStatus, RunRecord, StepResult,
+};
 
 const LONGEST_PAGE: u32 = 200;
 
@@ -34,6 +38,8 @@ pub(super) struct RunRow {
     end_cause: Option<String>,
     pool: String,
     not_before: Option<Stamp>,
+    notes: Json<Vec<String>>,
+    built_image: Option<Json<BuiltImage>>,
 }
 
 /// A step of a run's current attempt. Rows come in the order of their index.
@@ -51,6 +57,9 @@ pub(super) struct StepRow {
     cpu_seconds: Option<f64>,
     max_rss_bytes: Option<i64>,
     ended_at: Stamp,
+    step_index: i64,
+    name: Option<String>,
+    success: Option<bool>,
 }
 
 /// An artifact of a run's current attempt. Rows come in the order of their path.
@@ -61,6 +70,7 @@ pub(super) struct ArtifactRow {
     name: String,
     size_bytes: i64,
     sha256: String,
+    mode: Option<String>,
 }
 
 /// That a step is known.
@@ -146,6 +156,8 @@ impl RunRow {
             end_cause: self.end_cause.map(|c| named("end_cause", &c, EndCause::parse)).transpose()?,
             waiting_reason: waiting.map(|queue| queue.reason(&pool, self.not_before)),
             pool,
+            notes: self.notes.0,
+            built_image: self.built_image.map(|image| image.0),
         })
     }
 }
@@ -196,6 +208,9 @@ impl TryFrom<StepRow> for StepResult {
             stderr_bytes: number("stderr_bytes", row.stderr_bytes)?,
             cpu_seconds: row.cpu_seconds,
             max_rss_bytes: row.max_rss_bytes.map(|b| number("max_rss_bytes", b)).transpose()?,
+            index: Some(number("step_index", row.step_index)?),
+            name: row.name,
+            success: row.success,
         })
     }
 }
@@ -205,7 +220,7 @@ impl TryFrom<ArtifactRow> for ArtifactMetadata {
 
     fn try_from(row: ArtifactRow) -> Result<Self, Failure> {
         let size_bytes = number("size_bytes", row.size_bytes)?;
-        Ok(Self { name: row.name, path: row.path, size_bytes, sha256: row.sha256 })
+        Ok(Self { name: row.name, path: row.path, size_bytes, sha256: row.sha256, mode: row.mode })
     }
 }
 

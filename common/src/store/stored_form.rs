@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::domain::event::{MAX_NOTE, MAX_NOTES};
 use crate::domain::job::JobSpec;
 use crate::domain::run::{ArtifactMetadata, StepResult};
 
@@ -22,6 +23,7 @@ pub(super) fn step(result: &StepResult) -> StepResult {
         command: text(&result.command),
         stdout: text(&result.stdout),
         stderr: text(&result.stderr),
+        name: result.name.as_deref().map(text),
         duration_seconds: finite(result.duration_seconds).unwrap_or_default(),
         cpu_seconds: result.cpu_seconds.and_then(finite),
         ..result.clone()
@@ -35,7 +37,14 @@ pub(super) fn artifact(artifact: &ArtifactMetadata) -> ArtifactMetadata {
         path: text(&artifact.path),
         sha256: text(&artifact.sha256),
         size_bytes: artifact.size_bytes,
+        mode: artifact.mode.as_deref().map(text),
     }
+}
+
+/// Notes as they are stored: not too many, and none too long.
+pub(super) fn notes(notes: &[String]) -> Vec<String> {
+    let note = |note: &String| text(&note[..note.floor_char_boundary(MAX_NOTE)]);
+    notes.iter().take(MAX_NOTES).map(note).collect()
 }
 
 /// A job's specification as it is stored.

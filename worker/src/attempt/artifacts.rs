@@ -42,6 +42,8 @@ pub(crate) struct Collection<'a> {
     pub(crate) stop: &'a mut StopSignal,
     /// How many artifacts have been reported.
     pub(crate) reported: u32,
+    /// What the user should know of patterns and files.
+    pub(crate) notes: Vec<String>,
 }
 
 /// An artifact on its way to the bus.
@@ -67,11 +69,12 @@ impl Collection<'_> {
             self.report(artifacts).await?;
         }
         let collected = collected?;
-        for pattern in &collected.unmatched {
-            self.log.system(format!("artifact pattern {pattern:?} matches no file")).await;
-        }
-        for skipped in &collected.skipped {
-            self.log.system(format!("artifact left out: {skipped}")).await;
+        let unmatched =
+            collected.unmatched.iter().map(|pattern| format!("artifact pattern {pattern:?} matches no file"));
+        let skipped = collected.skipped.iter().map(|skipped| format!("artifact left out: {skipped}"));
+        for note in unmatched.chain(skipped) {
+            self.log.system(note.clone()).await;
+            self.notes.push(note);
         }
         match collected.limit {
             Some(limit) => Err(lost(format!("not all artifacts were kept: {limit}"))),
@@ -173,7 +176,8 @@ async fn close(transfer: Transfer, end: &ArtifactEnd) -> Result<ArtifactMetadata
         return Err(lost(format!("artifact {path:?} changed on its way out")));
     }
     let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-    Ok(ArtifactMetadata { name, path, size_bytes: stored.size, sha256: stored.sha256 })
+    let mode = Some(format!("{:04o}", begin.mode & 0o7777));
+    Ok(ArtifactMetadata { name, path, size_bytes: stored.size, sha256: stored.sha256, mode })
 }
 
 /// Artifacts are part of the result: without them a job has not succeeded, and running it again is for its

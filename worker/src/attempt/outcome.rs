@@ -1,6 +1,8 @@
 //! What the ways an attempt can end mean for its job. Pure.
 
 use orcaops_common::domain::event::{EventBody, Finished};
+use orcaops_common::domain::job::JobCommand;
+use orcaops_common::domain::retry::{Retry, RetryOn};
 use orcaops_common::domain::run::{EndCause, JobStatus};
 use orcaops_init::message::{End, StepEnd};
 
@@ -61,6 +63,33 @@ impl Verdict {
         Self::Finished { status: JobStatus::Failed, end_cause, error: Some(error.into()) }
     }
 
+    /// What went wrong, in words.
+    pub(crate) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Finished { error, .. } => error.as_deref(),
+            Self::HandedBack { reason, .. } => Some(reason),
+            Self::Silent => None,
+        }
+    }
+
+    /// This verdict, or the job handed back where its spec wants it tried again after such a result.
+    pub(crate) fn or_again(self, retry: &Retry) -> Self {
+        let cause = match &self {
+            Self::Finished { status: JobStatus::Failed, end_cause, .. } => match end_cause {
+                EndCause::Exit | EndCause::Signal | EndCause::Oom => RetryOn::Failure,
+                _ => return self,
+            },
+            Self::Finished { end_cause: EndCause::Timeout, .. } => RetryOn::Timeout,
+            _ => return self,
+        };
+        match self {
+            Self::Finished { error: Some(reason), .. } if retry.is_on(cause) => {
+                Self::HandedBack { drain: false, reason }
+            }
+            other => other,
+        }
+    }
+
     /// What an attempt that was told to stop reports.
     pub(crate) fn stopped(why: Stop, ttl_seconds: u32) -> Self {
         match why {
@@ -94,12 +123,16 @@ impl Verdict {
     }
 
     /// What an attempt's steps lead to: `None` while they succeed.
-    pub(crate) fn of_step(end: &StepEnd, timeout_seconds: u32, stop: Option<Stop>, ttl: u32) -> Option<Self> {
-        let step = end.index + 1;
+    pub(crate) fn of_step(end: &StepEnd, command: &JobCommand, stop: Option<Stop>, ttl: u32) -> Option<Self> {
+        let timeout_seconds = command.timeout_seconds;
+        let step = match &command.name {
+            Some(name) => format!("{} ({name})", end.index + 1),
+            None => (end.index + 1).to_string(),
+        };
         let cause = |own| if end.oom_killed { EndCause::Oom } else { own };
         let oom = if end.oom_killed { ", after the kernel killed a process for want of memory" } else { "" };
         match &end.end {
-            End::Exited(0) => None,
+            End::Exited(code) if command.is_success(*code) => None,
             End::Exited(code) => {
                 Some(Self::failed(cause(EndCause::Exit), format!("step {step} exited with code {code}{oom}")))
             }
@@ -121,7 +154,7 @@ impl Verdict {
     }
 
     /// The event that says it, if any is to be sent.
-    pub(crate) fn event(&self, steps: u32, artifacts: u32) -> Option<EventBody> {
+    pub(crate) fn event(&self, steps: u32, artifacts: u32, notes: &[String]) -> Option<EventBody> {
         match self {
             Self::Finished { status, end_cause, error } => Some(EventBody::Finished(Finished {
                 status: *status,
@@ -129,6 +162,8 @@ impl Verdict {
                 error: error.clone(),
                 steps,
                 artifacts,
+                notes: notes.to_vec(),
+                built_image: None,
             })),
             Self::HandedBack { drain, reason } => {
                 Some(EventBody::HandedBack { drain: *drain, reason: reason.clone() })
@@ -159,7 +194,8 @@ mod tests {
     }
 
     fn cause(end: &StepEnd, stop: Option<Stop>) -> Option<(JobStatus, EndCause)> {
-        match Verdict::of_step(end, 5, stop, 60) {
+        let command = JobCommand { timeout_seconds: 5, ..JobCommand::shell("true") };
+        match Verdict::of_step(end, &command, stop, 60) {
             Some(Verdict::Finished { status, end_cause, .. }) => Some((status, end_cause)),
             None => None,
             other => panic!("{other:?}"),
@@ -200,8 +236,43 @@ mod tests {
     }
 
     #[test]
+    fn a_job_is_tried_again_only_after_what_its_spec_names() {
+        let failed = || Verdict::failed(EndCause::Exit, "step 1 exited with code 1");
+        let timed_out = || Verdict::Finished {
+            status: JobStatus::TimedOut,
+            end_cause: EndCause::Timeout,
+            error: Some("slow".to_owned()),
+        };
+        let again = |reason: &str| Verdict::HandedBack { drain: false, reason: reason.to_owned() };
+        let on = |on: &[RetryOn]| Retry { on: on.to_vec(), ..Retry::default() };
+        let (failure, timeout) = (on(&[RetryOn::Failure]), on(&[RetryOn::Timeout]));
+        assert_eq!(failed().or_again(&failure), again("step 1 exited with code 1"));
+        assert_eq!(failed().or_again(&timeout), failed());
+        assert_eq!(timed_out().or_again(&timeout), again("slow"));
+        assert_eq!(timed_out().or_again(&failure), timed_out());
+        let all = on(&[RetryOn::Infrastructure, RetryOn::Failure, RetryOn::Timeout]);
+        for kept in [
+            Verdict::success(),
+            Verdict::stopped(Stop::Ttl, 60),
+            Verdict::stopped(Stop::Cancelled, 60),
+            Verdict::failed(EndCause::Artifacts, "not stored"),
+            Verdict::Silent,
+        ] {
+            assert_eq!(kept.clone().or_again(&all), kept);
+        }
+    }
+
+    #[test]
+    fn an_exit_code_that_the_step_names_is_a_success() {
+        let command = JobCommand { success_exit_codes: vec![3], ..JobCommand::shell("exit 3") };
+        let verdict = |code| Verdict::of_step(&end(End::Exited(code), false), &command, None, 60);
+        assert_eq!(verdict(3), None);
+        assert!(matches!(verdict(0), Some(Verdict::Finished { status: JobStatus::Failed, .. })));
+    }
+
+    #[test]
     fn an_attempt_that_lost_its_lease_says_nothing() {
         let lost = Interrupt::Stopped(Stop::LeaseLost);
-        assert_eq!(Verdict::interrupted(lost, true, 60).event(0, 0), None);
+        assert_eq!(Verdict::interrupted(lost, true, 60).event(0, 0, &[]), None);
     }
 }

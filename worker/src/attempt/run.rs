@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use orcaops_common::bus::{Bus, Delivery, Lease};
 use orcaops_common::domain::control::RunningAttempt;
 use orcaops_common::domain::event::EventBody;
+use orcaops_common::domain::job::ArtifactsWhen;
 use orcaops_common::domain::message::JobMessage;
+use orcaops_common::domain::retry::RetryOn;
 use orcaops_common::domain::run::{CleanupStatus, EndCause};
 use orcaops_common::domain::state::Refusal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -86,6 +88,8 @@ struct Attempt<'a> {
     container: Option<String>,
     steps: u32,
     artifacts: u32,
+    /// What the user should know though it decided nothing.
+    notes: Vec<String>,
 }
 
 impl<'a> Attempt<'a> {
@@ -109,6 +113,7 @@ impl<'a> Attempt<'a> {
             container: None,
             steps: 0,
             artifacts: 0,
+            notes: Vec::new(),
         }
     }
 
@@ -117,7 +122,11 @@ impl<'a> Attempt<'a> {
     async fn settle(&mut self, stopper: Stopper) -> bool {
         let mut log =
             JobLog::open(Arc::clone(&self.context.bus), self.id.clone(), self.context.config.max_log_bytes);
-        let verdict = if self.number > self.job.max_attempts {
+        let retry = &self.job.spec.retry;
+        let is_last = self.number >= self.job.max_attempts;
+        // Every delivery but the first follows an attempt whose worker fell silent.
+        let is_lost = self.id.attempt.delivery > 1 && !retry.is_on(RetryOn::Infrastructure);
+        let verdict = if self.number > self.job.max_attempts || is_lost {
             let spent = self.number - 1;
             Verdict::failed(
                 EndCause::Lost,
@@ -125,13 +134,14 @@ impl<'a> Attempt<'a> {
             )
         } else {
             match self.execute(&mut log, stopper).await {
-                Ok(Execution::Ended(verdict)) => verdict,
+                Ok(Execution::Ended(verdict)) if is_last => verdict,
+                Ok(Execution::Ended(verdict)) => verdict.or_again(&self.job.spec.retry),
                 Ok(Execution::Refused(refusal)) => {
                     tracing::info!(?refusal, "the job is not to be run");
                     return true;
                 }
                 Err(interrupt) => {
-                    let last = self.number >= self.job.max_attempts;
+                    let last = is_last || !self.job.spec.retry.is_on(RetryOn::Infrastructure);
                     Verdict::interrupted(interrupt, last, self.job.spec.ttl_seconds)
                 }
             }
@@ -144,7 +154,7 @@ impl<'a> Attempt<'a> {
             Verdict::Finished { .. } | Verdict::Silent => {}
         }
         tracing::info!(?verdict, "attempt ended");
-        let Some(event) = verdict.event(self.steps, self.artifacts) else { return false };
+        let Some(event) = verdict.event(self.steps, self.artifacts, &self.notes) else { return false };
         log.end().await;
         self.reporter.say(event).await.is_ok()
     }
@@ -195,13 +205,21 @@ impl<'a> Attempt<'a> {
             log,
             reporter: &mut self.reporter,
             stop: &mut stop,
+            image_user: None,
             ended: 0,
+            notes: Vec::new(),
         };
         let verdict = steps.run().await;
         self.steps = steps.ended;
+        self.notes.append(&mut steps.notes);
         let verdict = verdict?;
+        let is_wanted = match spec.artifacts_when {
+            ArtifactsWhen::Always => true,
+            ArtifactsWhen::Success => verdict == Verdict::success(),
+            ArtifactsWhen::Failure => verdict != Verdict::success(),
+        };
         // A cancelled job is to be gone soon; so is one whose time is over.
-        if spec.artifacts.is_empty() || self.stop.reason().is_some() {
+        if spec.artifacts.is_empty() || !is_wanted || self.stop.reason().is_some() {
             return Ok(verdict);
         }
         let mut collection = Collection {
@@ -212,9 +230,11 @@ impl<'a> Attempt<'a> {
             reporter: &mut self.reporter,
             stop: &mut stop,
             reported: 0,
+            notes: Vec::new(),
         };
         let collected = collection.run(&spec.artifacts).await;
         self.artifacts = collection.reported;
+        self.notes.append(&mut collection.notes);
         match (collected, verdict) {
             (Ok(()), verdict) => Ok(verdict),
             (

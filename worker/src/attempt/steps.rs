@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::Utc;
 use orcaops_common::domain::event::EventBody;
-use orcaops_common::domain::job::{JobCommand, JobSpec};
+use orcaops_common::domain::job::{JobCommand, JobSpec, When};
 use orcaops_common::domain::log::LogStream;
 use orcaops_common::domain::run::StepResult;
 use orcaops_init::message::{End, FromInit, Grace, Output, StepEnd, StepStart, Stream, ToInit};
@@ -33,35 +33,59 @@ pub(crate) struct Steps<'a> {
     pub(crate) log: &'a mut JobLog,
     pub(crate) reporter: &'a mut Reporter,
     pub(crate) stop: &'a mut StopSignal,
+    /// The user that the image's own configuration names, where steps must be told theirs.
+    pub(crate) image_user: Option<String>,
     /// How many steps have been reported.
     pub(crate) ended: u32,
+    /// What the user should know of steps whose failure decided nothing.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Steps<'_> {
-    /// Runs all steps. What failed first, or success.
+    /// Runs the steps whose time comes. What failed first, or success.
     pub(crate) async fn run(&mut self) -> Result<Verdict, Interrupt> {
         let spec = self.spec;
+        let mut failed = None;
         for (index, command) in (0u32..).zip(&spec.commands) {
+            let is_due = match command.when {
+                When::OnSuccess => failed.is_none(),
+                When::OnFailure => failed.is_some(),
+                When::Always => true,
+            };
+            if !is_due {
+                continue;
+            }
             if let Some(why) = self.stop.reason() {
                 return Err(Interrupt::Stopped(why));
             }
             let mut output = StepOutput::default();
             let end = self.run_one(index, command, &mut output).await?;
             let stop = self.stop.reason();
-            let verdict = Verdict::of_step(&end, command.timeout_seconds, stop, spec.ttl_seconds);
+            let verdict = Verdict::of_step(&end, command, stop, spec.ttl_seconds);
             if let End::NotStarted { error, .. } = &end.end {
                 let words = Bytes::from(format!("{error}\n"));
                 output.stderr.push(&words);
                 self.log.output(Some(index), LogStream::Stderr, words).await;
             }
-            let result = Box::new(result(command, &end, stop, output));
+            let result = Box::new(result(index, command, &end, stop, output));
             self.reporter.say(EventBody::StepEnded { index, result }).await?;
             self.ended += 1;
-            if let Some(verdict) = verdict {
-                return Ok(verdict);
+            match verdict {
+                None => {}
+                // Nothing follows a job that was told to stop.
+                Some(verdict) if end.end == End::Cancelled => return Ok(verdict),
+                Some(verdict) if command.continue_on_error => {
+                    let reason = verdict.error().unwrap_or_default();
+                    self.notes.push(format!("{reason}; the job went on, as `continue_on_error` says"));
+                }
+                Some(verdict) if failed.is_some() => {
+                    let reason = verdict.error().unwrap_or_default();
+                    self.notes.push(format!("{reason}, after the job had failed already"));
+                }
+                Some(verdict) => failed = Some(verdict),
             }
         }
-        Ok(Verdict::success())
+        Ok(failed.unwrap_or_else(Verdict::success))
     }
 
     async fn run_one(
@@ -111,11 +135,13 @@ impl Steps<'_> {
             }
         };
         let cwd = command.cwd.clone().or_else(|| self.spec.workdir.clone());
+        let own = command.env.iter();
         StepStart {
             index,
             argv,
             cwd: cwd.unwrap_or_else(|| "/".to_owned()),
-            env: self.env.clone(),
+            env: self.env.iter().cloned().chain(own.map(|(k, v)| (k.clone(), v.clone()))).collect(),
+            user: command.user.clone().or_else(|| self.image_user.clone()),
             timeout_ms: u64::from(command.timeout_seconds) * 1000,
             grace_ms: millis(GRACE),
         }
@@ -139,8 +165,15 @@ struct StepOutput {
     stderr: Capture,
 }
 
-fn result(command: &JobCommand, end: &StepEnd, stop: Option<Stop>, output: StepOutput) -> StepResult {
+fn result(
+    index: u32,
+    command: &JobCommand,
+    end: &StepEnd,
+    stop: Option<Stop>,
+    output: StepOutput,
+) -> StepResult {
     let (exit_code, signal) = exit_code(&end.end, stop);
+    let success = matches!(end.end, End::Exited(code) if command.is_success(code));
     StepResult {
         command: shortened(command.display()),
         exit_code,
@@ -153,6 +186,9 @@ fn result(command: &JobCommand, end: &StepEnd, stop: Option<Stop>, output: StepO
         signal,
         cpu_seconds: Some(seconds(end.cpu_us)),
         max_rss_bytes: Some(end.max_rss_bytes),
+        index: Some(index),
+        name: command.name.clone(),
+        success: Some(success),
     }
 }
 

@@ -102,6 +102,9 @@ impl<'a> Player<'a> {
             stderr_bytes: 0,
             cpu_seconds: None,
             max_rss_bytes: None,
+            index: Some(self.steps),
+            name: None,
+            success: Some(exit_code == 0),
         };
         self.steps += 1;
         self.event(EventBody::StepEnded { index: self.steps - 1, result: Box::new(result) })
@@ -109,6 +112,7 @@ impl<'a> Player<'a> {
 
     pub(crate) async fn artifact(&mut self, path: &str, content: &[u8]) {
         let artifact = ArtifactMetadata {
+            mode: None,
             name: path.rsplit('/').next().unwrap().to_owned(),
             path: path.to_owned(),
             size_bytes: content.len() as u64,
@@ -137,7 +141,16 @@ impl<'a> Player<'a> {
     pub(crate) async fn report(&mut self, status: JobStatus) {
         let end_cause = if status == JobStatus::Cancelled { EndCause::Cancelled } else { EndCause::Exit };
         let (steps, artifacts) = (self.steps, self.artifacts);
-        self.say(EventBody::Finished(Finished { status, end_cause, error: None, steps, artifacts })).await;
+        self.say(EventBody::Finished(Finished {
+            status,
+            end_cause,
+            error: None,
+            steps,
+            artifacts,
+            notes: Vec::new(),
+            built_image: None,
+        }))
+        .await;
     }
 
     pub(crate) async fn clean(&mut self) {

@@ -4,21 +4,43 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::node::Node;
+use super::choice::choice;
+use super::node::{Node, quote};
 use super::report::Report;
+use super::sandbox::env;
 use super::spec::given;
-use crate::domain::job::{DEFAULT_TIMEOUT_SECONDS, JobCommand};
+use crate::domain::job::{DEFAULT_TIMEOUT_SECONDS, JobCommand, When};
 
 /// How long a step may run, in seconds.
-const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
+pub(super) const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
+/// What a step can exit with.
+const EXIT_CODES: RangeInclusive<u32> = 0..=255;
+/// The longest name of a step and of a user, in bytes.
+const MAX_NAME: usize = 128;
+/// After what a step may run.
+const WHEN: [(&str, When); 3] =
+    [("on_success", When::OnSuccess), ("on_failure", When::OnFailure), ("always", When::Always)];
 /// The most arguments of one step.
 const MAX_ARGUMENTS: usize = 10_000;
 /// The longest string or array that is written back as it should have been.
 const MAX_EXAMPLE: usize = 100;
 
-const FIELDS: [&str; 4] = ["command", "argv", "cwd", "timeout_seconds"];
+const FIELDS: [&str; 10] = [
+    "command",
+    "argv",
+    "cwd",
+    "timeout_seconds",
+    "name",
+    "env",
+    "success_exit_codes",
+    "continue_on_error",
+    "when",
+    "user",
+];
 
-pub(super) fn command(node: &Node<'_>, report: &mut Report) -> Option<JobCommand> {
+/// `timeout` is that of steps which name none, if the job has one.
+pub(super) fn command(node: &Node<'_>, report: &mut Report, timeout: Option<u32>) -> Option<JobCommand> {
+    let default_timeout = timeout.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
     match node.value {
         Value::String(_) => {
             return node.fail(report, format!("is a string; write it as {}", example("command", node.value)));
@@ -30,7 +52,7 @@ pub(super) fn command(node: &Node<'_>, report: &mut Report) -> Option<JobCommand
     }
     let fields = node.fields(report, &FIELDS)?;
     let (shell, vector) = (fields.optional("command"), fields.optional("argv"));
-    let choice = match (&shell, &vector) {
+    let what = match (&shell, &vector) {
         (Some(_), Some(_)) => node.fail(
             report,
             "has both `command` and `argv`; keep `command` to use a shell, or `argv` to use none",
@@ -45,12 +67,25 @@ pub(super) fn command(node: &Node<'_>, report: &mut Report) -> Option<JobCommand
     let argv = vector.map(|node| argv(&node, report));
     let cwd = fields.optional("cwd").map(|node| cwd(&node, report));
     let timeout = fields.with_default("timeout_seconds").map(|node| node.integer(report, TIMEOUT_SECONDS));
-    choice?;
+    let name = fields.optional("name").map(|node| name(&node, report));
+    let env = fields.with_default("env").map(|node| env(&node, report));
+    let codes = fields.with_default("success_exit_codes").map(|node| exit_codes(&node, report));
+    let continue_on_error = fields.with_default("continue_on_error").map(|node| node.boolean(report));
+    let when = fields.with_default("when").map(|node| choice(&node, report, &WHEN));
+    let user = fields.optional("user").map(|node| user(&node, report));
+    what?;
+    let plain = JobCommand::shell("");
     Some(JobCommand {
         command: given(shell)?,
         argv: given(argv)?,
         cwd: given(cwd)?,
-        timeout_seconds: given(timeout)?.unwrap_or(DEFAULT_TIMEOUT_SECONDS),
+        timeout_seconds: given(timeout)?.unwrap_or(default_timeout),
+        name: given(name)?,
+        env: given(env)?.unwrap_or_default(),
+        success_exit_codes: given(codes)?.unwrap_or(plain.success_exit_codes),
+        continue_on_error: given(continue_on_error)?.unwrap_or_default(),
+        when: given(when)?.unwrap_or_default(),
+        user: given(user)?,
     })
 }
 
@@ -94,4 +129,39 @@ fn cwd(node: &Node<'_>, report: &mut Report) -> Option<String> {
         return node.fail(report, "is empty; give a path, or leave the field out");
     }
     Some(path.to_owned())
+}
+
+fn name(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    let text = node.system_string(report)?;
+    if text.trim().is_empty() || text.len() > MAX_NAME || text.contains(char::is_control) {
+        return node.fail(report, format!("is {}; give one line of 1 to {MAX_NAME} bytes", quote(text)));
+    }
+    Some(text.to_owned())
+}
+
+fn exit_codes(node: &Node<'_>, report: &mut Report) -> Option<Vec<u8>> {
+    let items = node.items(report, 256)?;
+    if items.is_empty() {
+        return node.fail(report, "is empty; name the exit codes that count as success, such as [0, 5]");
+    }
+    let code = |item: &Node<'_>| item.integer(report, EXIT_CODES).and_then(|code| u8::try_from(code).ok());
+    let codes: Vec<_> = items.iter().map(code).collect();
+    codes.into_iter().collect()
+}
+
+/// A user's name or number, and perhaps a group's.
+fn user(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    let text = node.string(report)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(plain)
+    };
+    let mut names = text.split(':');
+    let good = names.clone().all(is_name) && names.by_ref().take(2).count() <= 2 && names.next().is_none();
+    if !good || text.len() > MAX_NAME {
+        let example =
+            "a name or a number, and a group after `:` if wanted, such as \"nobody\" or \"1000:1000\"";
+        return node.fail(report, format!("is {}; give {example}", quote(text)));
+    }
+    Some(text.to_owned())
 }

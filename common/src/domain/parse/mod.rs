@@ -6,13 +6,17 @@
 //! [`JobSpec`]: super::job::JobSpec
 //! [`JobSpec::from_json`]: super::job::JobSpec::from_json
 
+mod choice;
 mod command;
 mod error;
 mod input;
 mod node;
 mod pattern;
+mod placement;
 mod report;
+mod retry;
 mod sandbox;
+mod secret;
 mod spec;
 mod suggest;
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The pointer of a member.
-fn child(pointer: &str, name: &str) -> String {
+pub(super) fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 

@@ -24,7 +24,11 @@ const MAX_MEMORY: u64 = 1 << 50;
 const PIDS: RangeInclusive<u32> = 1..=4_194_304;
 
 const FIELDS: [&str; 3] = ["image", "env", "resources"];
-const RESOURCES: [&str; 3] = ["cpu", "memory", "pids"];
+/// The least room on a disk that can be asked for, in bytes.
+const MIN_DISK: u64 = 1 << 20;
+/// The most GPUs.
+const GPUS: RangeInclusive<u32> = 1..=64;
+const RESOURCES: [&str; 5] = ["cpu", "memory", "pids", "disk", "gpus"];
 
 pub(super) fn sandbox(node: &Node<'_>, report: &mut Report) -> Option<SandboxSpec> {
     let fields = node.fields(report, &FIELDS)?;
@@ -58,7 +62,7 @@ fn image(node: &Node<'_>, report: &mut Report) -> Option<String> {
     node.fail(report, problem)
 }
 
-fn env(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String, String>> {
+pub(super) fn env(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String, String>> {
     let mut env = Some(BTreeMap::new());
     for (name, value) in node.members(report)? {
         let problem = if name.is_empty() {
@@ -86,9 +90,17 @@ fn env(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String, String>>
 fn resources(node: &Node<'_>, report: &mut Report) -> Option<Resources> {
     let fields = node.fields(report, &RESOURCES)?;
     let cpu = fields.optional("cpu").map(|node| cpu(&node, report));
-    let memory = fields.optional("memory").map(|node| memory(&node, report));
+    let memory = fields.optional("memory").map(|node| size(&node, report, MIN_MEMORY, MAX_MEMORY));
     let pids = fields.optional("pids").map(|node| pids(&node, report));
-    Some(Resources { cpu: given(cpu)?, memory: given(memory)?, pids: given(pids)? })
+    let disk = fields.optional("disk").map(|node| size(&node, report, MIN_DISK, MAX_MEMORY));
+    let gpus = fields.optional("gpus").map(|node| node.integer(report, GPUS));
+    Some(Resources {
+        cpu: given(cpu)?,
+        memory: given(memory)?,
+        pids: given(pids)?,
+        disk: given(disk)?,
+        gpus: given(gpus)?,
+    })
 }
 
 fn cpu(node: &Node<'_>, report: &mut Report) -> Option<f64> {
@@ -106,13 +118,14 @@ fn cpu(node: &Node<'_>, report: &mut Report) -> Option<f64> {
     }
 }
 
-fn memory(node: &Node<'_>, report: &mut Report) -> Option<u64> {
+/// Bytes, from `least` to `most`, or a size such as `512m`.
+pub(super) fn size(node: &Node<'_>, report: &mut Report, least: u64, most: u64) -> Option<u64> {
     let bytes = match node.value {
         Value::Number(number) if number.is_f64() => {
             return node.fail(report, format!("is {number}; give whole bytes, or a size such as \"512m\""));
         }
         Value::Number(number) => number.as_u64().unwrap_or_default(),
-        Value::String(text) => match size(text) {
+        Value::String(text) => match bytes(text) {
             Some(bytes) => bytes,
             None => {
                 let message =
@@ -122,11 +135,12 @@ fn memory(node: &Node<'_>, report: &mut Report) -> Option<u64> {
         },
         _ => return node.wrong_type(report, "bytes, or a size such as \"512m\""),
     };
-    if (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
+    if (least..=most).contains(&bytes) {
         return Some(bytes);
     }
-    let (least, most) = (MIN_MEMORY >> 20, MAX_MEMORY >> 40);
-    node.fail(report, format!("is {}; it must be from {least} MiB to {most} TiB", node.value))
+    let (least, most) = (least >> 10, most >> 40);
+    let least = if least >= 1024 { format!("{} MiB", least >> 10) } else { format!("{least} KiB") };
+    node.fail(report, format!("is {}; it must be from {least} to {most} TiB", node.value))
 }
 
 fn pids(node: &Node<'_>, report: &mut Report) -> Option<u32> {
@@ -148,7 +162,7 @@ fn decimal(text: &str) -> Option<f64> {
 }
 
 /// Bytes of a size such as `512m`, `1.5g` or `512Mi`. As with Docker, all units are powers of 1024.
-fn size(text: &str) -> Option<u64> {
+fn bytes(text: &str) -> Option<u64> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(digits);

@@ -27,7 +27,15 @@ const RELATIONS: [(&str, Option<AttemptId>, AttemptId); 4] = [
 ];
 
 fn finished(status: JobStatus) -> EventBody {
-    EventBody::Finished(Finished { status, end_cause: EndCause::Exit, error: None, steps: 0, artifacts: 0 })
+    EventBody::Finished(Finished {
+        status,
+        end_cause: EndCause::Exit,
+        error: None,
+        steps: 0,
+        artifacts: 0,
+        notes: Vec::new(),
+        built_image: None,
+    })
 }
 
 fn step_ended() -> EventBody {
@@ -43,6 +51,9 @@ fn step_ended() -> EventBody {
         stderr_bytes: 0,
         cpu_seconds: None,
         max_rss_bytes: None,
+        index: None,
+        name: None,
+        success: None,
     };
     EventBody::StepEnded { index: 0, result: Box::new(result) }
 }

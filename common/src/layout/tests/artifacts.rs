@@ -8,6 +8,7 @@ use crate::domain::run::ArtifactMetadata;
 
 pub(super) fn metadata(path: &str, content: &[u8]) -> ArtifactMetadata {
     ArtifactMetadata {
+        mode: None,
         name: path.rsplit('/').next().unwrap().to_owned(),
         path: path.to_owned(),
         size_bytes: content.len() as u64,

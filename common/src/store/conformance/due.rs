@@ -73,7 +73,7 @@ pub async fn a_message_holds_what_a_worker_needs(database: Database) {
     let mut run = new_run("a");
     run.spec.pool = "gpu".parse().unwrap();
     run.spec.sandbox.env.insert("A".to_owned(), "ü".to_owned());
-    run.max_attempts = 7;
+    run.spec.retry.max_attempts = 7;
     store.submit(&run).await.unwrap();
     let message = due_now(&store, GENERATION).await.remove(0);
     assert_eq!(store.message(&run.job_id).await.unwrap().as_ref(), Some(&message));
@@ -164,7 +164,7 @@ pub async fn a_cancelled_run_of_a_dead_generation_is_not_dispatched_again(databa
 pub async fn a_backoff_outlives_its_generation(database: Database) {
     let store = database.open().await;
     let mut run = new_run("a");
-    run.max_attempts = 100;
+    run.spec.retry.max_attempts = 100;
     store.submit(&run).await.unwrap();
     let job = run.job_id;
     // So late an attempt waits a minute.

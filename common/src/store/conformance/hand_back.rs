@@ -10,9 +10,10 @@ use super::story::{
     tell, until_due,
 };
 use crate::domain::event::EventBody;
+use crate::domain::retry::Backoff;
 use crate::domain::run::{CleanupStatus, EndCause, JobStatus};
 use crate::domain::state::Refusal;
-use crate::store::{Recorded, backoff};
+use crate::store::Recorded;
 
 /// With its next dispatch, not before the backoff is over.
 pub async fn it_spends_an_attempt_and_waits(database: Database) {
@@ -30,9 +31,9 @@ pub async fn it_spends_an_attempt_and_waits(database: Database) {
     );
     let message = until_due(&store, &job).await;
     // The database's clock and this one are the same here, but SQLite's is coarser.
+    let pause = Backoff::default().pause(1);
     assert!(
-        Utc::now() - before
-            >= chrono::Duration::from_std(backoff(1)).unwrap() - chrono::Duration::milliseconds(2)
+        Utc::now() - before >= chrono::Duration::from_std(pause).unwrap() - chrono::Duration::milliseconds(2)
     );
     assert_eq!((message.dispatch, message.attempts_spent), (2, 1));
     assert_eq!(message.attempt_number(1), 2);
@@ -115,7 +116,7 @@ pub async fn the_time_to_live_goes_on(database: Database) {
 pub async fn numbers_never_repeat(database: Database) {
     let store = database.open().await;
     let mut run = super::story::new_run("a");
-    run.max_attempts = 10;
+    run.spec.retry.max_attempts = 10;
     store.submit(&run).await.unwrap();
     let job = run.job_id;
     let mut seen = Vec::new();

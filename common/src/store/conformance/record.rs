@@ -220,7 +220,15 @@ pub async fn a_step_comes_back_as_it_was_given(database: Database) {
         duration_seconds: 1.0e-9,
         ..step_result("out")
     };
-    let bare = StepResult { exit_code: -1, cpu_seconds: None, max_rss_bytes: None, ..step_result("") };
+    let bare = StepResult {
+        exit_code: -1,
+        cpu_seconds: None,
+        max_rss_bytes: None,
+        index: Some(1),
+        name: None,
+        success: None,
+        ..step_result("")
+    };
     for (index, result) in [(0, &full), (1, &bare)] {
         let body = EventBody::StepEnded { index, result: Box::new(result.clone()) };
         tell(&store, &job, attempt(1, 1), body).await;

@@ -7,8 +7,8 @@ use super::story::{
     artifacts, attempt, cleaned, container, event, finished, handed_back, micros, record_of, run_to_end,
     start, step, submit, tell, tell_all,
 };
-use crate::domain::event::{EventBody, Finished};
-use crate::domain::run::{CleanupStatus, EndCause, JobStatus};
+use crate::domain::event::{EventBody, Finished, MAX_NOTES};
+use crate::domain::run::{BuiltImage, CleanupStatus, EndCause, JobStatus};
 use crate::domain::state::{CancelDecision, Refusal};
 use crate::store::Recorded;
 
@@ -116,12 +116,20 @@ pub async fn a_container_is_pending_until_it_is_cleaned_up(database: Database) {
     let id = attempt(1, 1);
     start(&store, &job, id).await;
     tell(&store, &job, id, container("c1")).await;
+    let image = BuiltImage {
+        id: "sha256:1".to_owned(),
+        tags: vec!["app:1".to_owned()],
+        size_bytes: 1 << 40,
+        pushed: true,
+    };
     let result = Finished {
         status: JobStatus::Failed,
         end_cause: EndCause::Oom,
         error: Some("out of\0memory".to_owned()),
         steps: 0,
         artifacts: 0,
+        notes: vec!["the log\0is cut".to_owned(); MAX_NOTES + 1],
+        built_image: Some(image.clone()),
     };
     let result = event(&job, id, EventBody::Finished(result));
     tell_all(&store, std::slice::from_ref(&result)).await;
@@ -131,6 +139,8 @@ pub async fn a_container_is_pending_until_it_is_cleaned_up(database: Database) {
     assert_eq!(record.finished_at, Some(micros(result.at)));
     assert_eq!(record.end_cause, Some(EndCause::Oom));
     assert_eq!(record.error.as_deref(), Some("out of\u{fffd}memory"));
+    assert_eq!(record.notes, vec!["the log\u{fffd}is cut"; MAX_NOTES], "not too many");
+    assert_eq!(record.built_image, Some(image));
     assert_eq!(tell(&store, &job, id, cleaned(CleanupStatus::Leaked)).await, Recorded::Applied);
     assert_eq!(record_of(&store, &job).await.cleanup_status, Some(CleanupStatus::Leaked));
     assert_eq!(tell(&store, &job, id, cleaned(CleanupStatus::Destroyed)).await, Recorded::Applied);

@@ -42,13 +42,13 @@ pub(super) fn attempt(dispatch: u32, delivery: u32) -> AttemptId {
 pub(super) fn new_run(name: &str) -> NewRun {
     let mut spec = JobSpec::new("busybox", vec![JobCommand::shell("true")]);
     spec.job_id = Some(job(name));
+    spec.retry.max_attempts = MAX_ATTEMPTS;
     NewRun {
         job_id: job(name),
         spec,
         fingerprint: "f".repeat(64),
         created_at: Utc::now(),
         generation: GENERATION.to_owned(),
-        max_attempts: MAX_ATTEMPTS,
     }
 }
 
@@ -122,16 +122,26 @@ pub(super) fn step_result(stdout: &str) -> StepResult {
         stderr_bytes: 0,
         cpu_seconds: Some(0.125),
         max_rss_bytes: Some(4096),
+        index: Some(0),
+        name: Some("check".to_owned()),
+        success: Some(true),
     }
 }
 
 pub(super) fn step(index: u32, stdout: &str) -> EventBody {
-    EventBody::StepEnded { index, result: Box::new(step_result(stdout)) }
+    let result = StepResult { index: Some(index), ..step_result(stdout) };
+    EventBody::StepEnded { index, result: Box::new(result) }
 }
 
 pub(super) fn artifact(path: &str) -> ArtifactMetadata {
     let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-    ArtifactMetadata { name, path: path.to_owned(), size_bytes: 3, sha256: "a".repeat(64) }
+    ArtifactMetadata {
+        name,
+        path: path.to_owned(),
+        size_bytes: 3,
+        sha256: "a".repeat(64),
+        mode: Some("0644".to_owned()),
+    }
 }
 
 pub(super) fn artifacts(paths: &[&str]) -> EventBody {
@@ -144,7 +154,15 @@ pub(super) fn finished(status: JobStatus, steps: u32, artifacts: u32) -> EventBo
         JobStatus::TimedOut => EndCause::Timeout,
         _ => EndCause::Exit,
     };
-    EventBody::Finished(Finished { status, end_cause, error: None, steps, artifacts })
+    EventBody::Finished(Finished {
+        status,
+        end_cause,
+        error: None,
+        steps,
+        artifacts,
+        notes: Vec::new(),
+        built_image: None,
+    })
 }
 
 pub(super) fn handed_back(drain: bool) -> EventBody {

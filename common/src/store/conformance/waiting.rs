@@ -61,7 +61,7 @@ pub async fn a_free_slot_is_waited_for_in_words(database: Database) {
 pub async fn a_backoff_says_until_when(database: Database) {
     let store = database.open().await;
     let mut run = super::story::new_run("a");
-    run.max_attempts = 100;
+    run.spec.retry.max_attempts = 100;
     store.submit(&run).await.unwrap();
     let job = run.job_id;
     store.heartbeat(&heartbeat("w1", &[])).await.unwrap();

@@ -1,6 +1,7 @@
 //! Writing what a transaction decided: one statement a table, however many rows.
 
 use sqlx::postgres::PgConnection;
+use sqlx::types::Json;
 
 use crate::domain::id::{AttemptId, JobId, WorkerName};
 use crate::domain::run::{CleanupStatus, EndCause};
@@ -16,14 +17,14 @@ const RUNS: &str = "UPDATE runs SET status = n.status, current_dispatch = n.curr
      ttl_expiry = n.ttl_expiry, finished_at = n.finished_at, end_cause = n.end_cause, error = n.error, \
      cancel_requested_at = n.cancel_requested_at, generation = n.generation, dispatch = n.dispatch, \
      attempts_spent = n.attempts_spent, queued_at = n.queued_at, not_before = n.not_before, \
-     published_at = n.published_at \
+     published_at = n.published_at, notes = n.notes, built_image = n.built_image \
      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
          $8::text[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], \
          $14::timestamptz[], $15::text[], $16::bigint[], $17::bigint[], $18::timestamptz[], \
-         $19::timestamptz[], $20::timestamptz[]) \
+         $19::timestamptz[], $20::timestamptz[], $21::jsonb[], $22::jsonb[]) \
      AS n (job_id, status, current_dispatch, current_delivery, attempt, worker, sandbox_id, \
          cleanup_status, started_at, ttl_expiry, finished_at, end_cause, error, cancel_requested_at, \
-         generation, dispatch, attempts_spent, queued_at, not_before, published_at) \
+         generation, dispatch, attempts_spent, queued_at, not_before, published_at, notes, built_image) \
      WHERE runs.job_id = n.job_id";
 
 const ATTEMPTS: &str = "INSERT INTO attempts \
@@ -34,16 +35,17 @@ const ATTEMPTS: &str = "INSERT INTO attempts \
          outcome = excluded.outcome, reason = excluded.reason WHERE attempts.outcome IS NULL";
 
 const STEPS: &str = "INSERT INTO steps (job_id, dispatch, delivery, step_index, command, exit_code, signal, \
-         stdout, stderr, stdout_bytes, stderr_bytes, duration_seconds, cpu_seconds, max_rss_bytes, ended_at) \
+         stdout, stderr, stdout_bytes, stderr_bytes, duration_seconds, cpu_seconds, max_rss_bytes, ended_at, \
+         name, success) \
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], \
          $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::double precision[], \
-         $13::double precision[], $14::bigint[], $15::timestamptz[]) \
+         $13::double precision[], $14::bigint[], $15::timestamptz[], $16::text[], $17::boolean[]) \
      ON CONFLICT (job_id, dispatch, delivery, step_index) DO NOTHING";
 
 const ARTIFACTS: &str = "INSERT INTO artifacts \
-         (job_id, dispatch, delivery, path_sha256, path, name, size_bytes, sha256) \
+         (job_id, dispatch, delivery, path_sha256, path, name, size_bytes, sha256, mode) \
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], \
-         $7::bigint[], $8::text[]) \
+         $7::bigint[], $8::text[], $9::text[]) \
      ON CONFLICT (job_id, dispatch, delivery, path_sha256) DO NOTHING";
 
 /// Writes all changes.
@@ -86,6 +88,8 @@ async fn runs(connection: &mut PgConnection, runs: &[HeldRun]) -> Result<(), Fai
         .bind(column(runs, |r| r.queued_at))
         .bind(column(runs, |r| r.not_before))
         .bind(column(runs, |r| r.published_at))
+        .bind(column(runs, |r| Json(r.notes.clone())))
+        .bind(column(runs, |r| r.built_image.clone().map(Json)))
         .execute(connection)
         .await?;
     Ok(())
@@ -127,6 +131,8 @@ async fn steps(connection: &mut PgConnection, steps: &[NewStep]) -> Result<(), F
         .bind(column(steps, |s| s.result.cpu_seconds))
         .bind(column(steps, |s| s.result.max_rss_bytes.map(bytes)))
         .bind(column(steps, |s| Stamp::from(s.result.timestamp)))
+        .bind(column(steps, |s| s.result.name.clone()))
+        .bind(column(steps, |s| s.result.success))
         .execute(connection)
         .await?;
     Ok(())
@@ -142,6 +148,7 @@ async fn artifacts(connection: &mut PgConnection, artifacts: &[NewArtifact]) -> 
         .bind(column(artifacts, |a| a.artifact.name.clone()))
         .bind(column(artifacts, |a| bytes(a.artifact.size_bytes)))
         .bind(column(artifacts, |a| a.artifact.sha256.clone()))
+        .bind(column(artifacts, |a| a.artifact.mode.clone()))
         .execute(connection)
         .await?;
     Ok(())

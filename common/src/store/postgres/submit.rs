@@ -17,11 +17,11 @@ const TRIES: u32 = 5;
 
 /// In the order of their ids, so that two such statements never wait for each other.
 const INSERT: &str = "INSERT INTO runs (job_id, status, spec, fingerprint, pool, image_ref, ttl_seconds, \
-     created_at, generation, max_attempts) \
-     SELECT job_id, 'queued', spec, fingerprint, pool, image_ref, ttl_seconds, created_at, generation, max_attempts \
-     FROM UNNEST($1::text[], $2::jsonb[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], \
-     $8::text[], $9::bigint[]) AS new (job_id, spec, fingerprint, pool, image_ref, ttl_seconds, created_at, \
-     generation, max_attempts) \
+     created_at, generation, max_attempts, retry) \
+     SELECT job_id, 'queued', spec, fingerprint, pool, image_ref, ttl_seconds, created_at, generation, max_attempts, \
+     retry FROM UNNEST($1::text[], $2::jsonb[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], \
+     $8::text[], $9::bigint[], $10::jsonb[]) AS new (job_id, spec, fingerprint, pool, image_ref, ttl_seconds, created_at, \
+     generation, max_attempts, retry) \
      ORDER BY job_id COLLATE \"C\" ON CONFLICT (job_id) DO NOTHING RETURNING job_id";
 
 const SPEC: &str = "SELECT spec FROM runs WHERE job_id = $1";
@@ -40,7 +40,8 @@ pub(super) async fn submit_new(pool: &PgPool, runs: &[NewRun]) -> Result<Vec<boo
         .bind(runs.iter().map(|run| i64::from(run.spec.ttl_seconds)).collect::<Vec<_>>())
         .bind(created)
         .bind(texts(|run| run.generation.clone()))
-        .bind(runs.iter().map(|run| i64::from(run.max_attempts)).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| i64::from(run.spec.retry.max_attempts)).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| Json(run.spec.retry.clone())).collect::<Vec<_>>())
         .fetch_all(pool)
         .await?;
     let mut inserted: HashSet<String> = inserted.into_iter().collect();

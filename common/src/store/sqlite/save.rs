@@ -1,6 +1,7 @@
 //! Writing what a transaction decided. A statement a row: none of them leaves the process.
 
 use sqlx::sqlite::SqliteConnection;
+use sqlx::types::Json;
 
 use crate::domain::id::{AttemptId, JobId, WorkerName};
 use crate::domain::run::{CleanupStatus, EndCause};
@@ -13,7 +14,8 @@ use crate::store::stored_form::bytes;
 const RUN: &str = "UPDATE runs SET status = ?2, current_dispatch = ?3, current_delivery = ?4, attempt = ?5, \
      worker = ?6, sandbox_id = ?7, cleanup_status = ?8, started_at = ?9, ttl_expiry = ?10, \
      finished_at = ?11, end_cause = ?12, error = ?13, cancel_requested_at = ?14, generation = ?15, \
-     dispatch = ?16, attempts_spent = ?17, queued_at = ?18, not_before = ?19, published_at = ?20 \
+     dispatch = ?16, attempts_spent = ?17, queued_at = ?18, not_before = ?19, published_at = ?20, \
+     notes = ?21, built_image = ?22 \
      WHERE job_id = ?1";
 
 const ATTEMPT: &str = "INSERT INTO attempts \
@@ -23,13 +25,14 @@ const ATTEMPT: &str = "INSERT INTO attempts \
          outcome = excluded.outcome, reason = excluded.reason WHERE attempts.outcome IS NULL";
 
 const STEP: &str = "INSERT INTO steps (job_id, dispatch, delivery, step_index, command, exit_code, signal, \
-         stdout, stderr, stdout_bytes, stderr_bytes, duration_seconds, cpu_seconds, max_rss_bytes, ended_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+         stdout, stderr, stdout_bytes, stderr_bytes, duration_seconds, cpu_seconds, max_rss_bytes, ended_at, \
+         name, success) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
      ON CONFLICT (job_id, dispatch, delivery, step_index) DO NOTHING";
 
 const ARTIFACT: &str = "INSERT INTO artifacts \
-         (job_id, dispatch, delivery, path_sha256, path, name, size_bytes, sha256) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+         (job_id, dispatch, delivery, path_sha256, path, name, size_bytes, sha256, mode) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
      ON CONFLICT (job_id, dispatch, delivery, path_sha256) DO NOTHING";
 
 /// Writes all changes.
@@ -71,6 +74,8 @@ async fn run(connection: &mut SqliteConnection, run: &HeldRun) -> Result<(), Fai
         .bind(run.queued_at)
         .bind(run.not_before)
         .bind(run.published_at)
+        .bind(Json(&run.notes))
+        .bind(run.built_image.as_ref().map(Json))
         .execute(connection)
         .await?;
     Ok(())
@@ -114,6 +119,8 @@ async fn step(connection: &mut SqliteConnection, step: &NewStep) -> Result<(), F
         .bind(step.result.cpu_seconds)
         .bind(step.result.max_rss_bytes.map(bytes))
         .bind(Stamp::from(step.result.timestamp))
+        .bind(step.result.name.as_deref())
+        .bind(step.result.success)
         .execute(connection)
         .await?;
     Ok(())
@@ -129,6 +136,7 @@ async fn artifact(connection: &mut SqliteConnection, new: &NewArtifact) -> Resul
         .bind(&new.artifact.name)
         .bind(bytes(new.artifact.size_bytes))
         .bind(&new.artifact.sha256)
+        .bind(new.artifact.mode.as_deref())
         .execute(connection)
         .await?;
     Ok(())

@@ -14,8 +14,8 @@ use crate::store::{NewRun, Submission, stored_form};
 const TRIES: u32 = 5;
 
 const INSERT: &str = "INSERT INTO runs (job_id, status, spec, fingerprint, pool, image_ref, ttl_seconds, \
-     created_at, generation, max_attempts) \
-     VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (job_id) DO NOTHING";
+     created_at, generation, max_attempts, retry) \
+     VALUES (?1, 'queued', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (job_id) DO NOTHING";
 
 const SPEC: &str = "SELECT spec FROM runs WHERE job_id = ?1";
 
@@ -44,7 +44,8 @@ async fn insert(executor: impl SqliteExecutor<'_>, run: &NewRun, spec: &Value) -
         .bind(i64::from(run.spec.ttl_seconds))
         .bind(Stamp::from(run.created_at))
         .bind(&run.generation)
-        .bind(i64::from(run.max_attempts))
+        .bind(i64::from(run.spec.retry.max_attempts))
+        .bind(Json(&run.spec.retry))
         .execute(executor)
         .await?;
     Ok(inserted.rows_affected() == 1)

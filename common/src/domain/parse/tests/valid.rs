@@ -4,7 +4,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::domain::job::{Encoding, Input, JobCommand, JobSpec, Resources, SandboxSpec};
+use crate::domain::job::{ArtifactsWhen, Encoding, Input, JobCommand, JobSpec, Resources, SandboxSpec, When};
+use crate::domain::placement::{Cache, CleanupPolicy, PullPolicy, Tmpfs, Volume};
+use crate::domain::retry::{Backoff, Retry, RetryOn};
 
 /// Any text that a container's system can take.
 fn text() -> impl Strategy<Value = String> {
@@ -20,19 +22,39 @@ fn command() -> impl Strategy<Value = JobCommand> {
         spoken().prop_map(|c| (Some(c), None)),
         (spoken(), vec(text(), 0..4)).prop_map(|(p, args)| (None, Some([vec![p], args].concat()))),
     ];
-    (what, option::of(spoken()), 1..=86_400_u32).prop_map(|((command, argv), cwd, timeout_seconds)| {
-        JobCommand { command, argv, cwd, timeout_seconds }
-    })
+    let when = prop::sample::select(vec![When::OnSuccess, When::Always]);
+    let own = (option::of("[a-z ]{0,9}[a-z]"), env(), vec(any::<u8>(), 1..4), any::<bool>(), when);
+    let user = option::of("[a-z0-9_][a-z0-9._-]{0,5}(:[a-z0-9]{1,5})?");
+    (what, option::of(spoken()), 1..=86_400_u32, own, user).prop_map(
+        |(
+            (command, argv),
+            cwd,
+            timeout_seconds,
+            (name, env, success_exit_codes, continue_on_error, when),
+            user,
+        )| {
+            JobCommand {
+                command,
+                argv,
+                cwd,
+                timeout_seconds,
+                name,
+                env,
+                success_exit_codes,
+                continue_on_error,
+                when,
+                user,
+            }
+        },
+    )
 }
 
 fn resources() -> impl Strategy<Value = Resources> {
     let cpu = option::of(0.01..=1024.0_f64);
     let memory = option::of((6_u64 << 20)..=(1 << 50));
-    (cpu, memory, option::of(1..=4_194_304_u32)).prop_map(|(cpu, memory, pids)| Resources {
-        cpu,
-        memory,
-        pids,
-    })
+    let (disk, gpus) = (option::of((1_u64 << 20)..=(1 << 50)), option::of(1..=64_u32));
+    (cpu, memory, option::of(1..=4_194_304_u32), disk, gpus)
+        .prop_map(|(cpu, memory, pids, disk, gpus)| Resources { cpu, memory, pids, disk, gpus })
 }
 
 fn env() -> impl Strategy<Value = BTreeMap<String, String>> {
@@ -60,14 +82,66 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
     })
 }
 
+fn retry() -> impl Strategy<Value = Retry> {
+    let on =
+        prop::sample::subsequence(vec![RetryOn::Infrastructure, RetryOn::Failure, RetryOn::Timeout], 1..=3);
+    let backoff = (0..=60_u32, 60..=3600_u32)
+        .prop_map(|(initial_seconds, max_seconds)| Backoff { initial_seconds, max_seconds });
+    (1..=20_u32, on, backoff).prop_map(|(max_attempts, on, backoff)| Retry { max_attempts, on, backoff })
+}
+
+/// What a container gets of its host and what becomes of it; the rest is to be replaced.
+fn placed() -> impl Strategy<Value = JobSpec> {
+    let mounts =
+        (option::of("/[a-z]{1,5}"), any::<bool>(), option::of("[a-z][a-z._-]{0,5}"), option::of(1..9_u64));
+    let words = (
+        prop::sample::select(vec![ArtifactsWhen::Always, ArtifactsWhen::Success, ArtifactsWhen::Failure]),
+        prop::sample::select(CleanupPolicy::ALL.to_vec()),
+        prop::sample::select(vec![PullPolicy::Always, PullPolicy::IfNotPresent, PullPolicy::Never]),
+    );
+    let names = ("[a-z]{1,3}x", option::of("[a-z0-9][a-z0-9._-]{0,9}"), option::of(1..=86_400_u32));
+    let maps = (
+        btree_map("[a-z.]{1,9}", text(), 0..3),
+        btree_map((1..=65_535_u16).prop_map(|p| format!("{p}/tcp")), 1..=65_535_u16, 0..3),
+    );
+    (mounts, words, names, maps, retry()).prop_map(
+        |(
+            (source, read_only, key, size),
+            words,
+            (network, registry_auth, timeout_seconds),
+            (labels, ports),
+            retry,
+        )| {
+            let volume = |source| Volume { source, target: "/volume".to_owned(), read_only };
+            let cache = |key| Cache { key, path: "/cache".to_owned() };
+            let tmpfs = |size| Tmpfs { path: "/tmpfs".to_owned(), size: Some(size << 12) };
+            JobSpec {
+                artifacts_when: words.0,
+                cleanup_policy: words.1,
+                pull_policy: words.2,
+                volumes: source.map(volume).into_iter().collect(),
+                cache: key.map(cache).into_iter().collect(),
+                tmpfs: size.map(tmpfs).into_iter().collect(),
+                network,
+                registry_auth,
+                timeout_seconds,
+                labels,
+                ports,
+                retry,
+                ..JobSpec::new("", Vec::new())
+            }
+        },
+    )
+}
+
 fn spec() -> impl Strategy<Value = JobSpec> {
     let sandbox = ("[a-zA-Z0-9][a-zA-Z0-9._/:@-]{1,20}", env(), resources())
         .prop_map(|(image, env, resources)| SandboxSpec { image, env, resources });
     let patterns = vec("[a-z*?/ü-]{1,10}".prop_map(|p| format!("o{p}")), 0..4);
     let name = "[a-zA-Z0-9][a-zA-Z0-9_-]{0,20}";
     let rest = (option::of(name), 10..=86_400_u32, inputs(), option::of("/[a-z/.]{0,9}[a-z]"), name);
-    (sandbox, vec(command(), 1..5), patterns, rest).prop_map(
-        |(sandbox, commands, artifacts, (job_id, ttl_seconds, inputs, workdir, pool))| JobSpec {
+    (sandbox, vec(command(), 1..5), patterns, rest, placed()).prop_map(
+        |(sandbox, commands, artifacts, (job_id, ttl_seconds, inputs, workdir, pool), placed)| JobSpec {
             job_id: job_id.map(|id| id.parse().unwrap()),
             sandbox,
             commands,
@@ -76,6 +150,7 @@ fn spec() -> impl Strategy<Value = JobSpec> {
             inputs,
             workdir: workdir.map(|w| w.replace("..", "")),
             pool: pool.parse().unwrap(),
+            ..placed
         },
     )
 }
