@@ -218,6 +218,9 @@ impl<'a> Attempt<'a> {
             ArtifactsWhen::Success => verdict == Verdict::success(),
             ArtifactsWhen::Failure => verdict != Verdict::success(),
         };
+        // Those of an attempt that another one follows would be in no record.
+        let is_last = self.number >= self.job.max_attempts;
+        let is_wanted = is_wanted && (is_last || verdict.clone().or_again(&spec.retry) == verdict);
         // A cancelled job is to be gone soon; so is one whose time is over.
         if spec.artifacts.is_empty() || !is_wanted || self.stop.reason().is_some() {
             return Ok(verdict);
