@@ -1,5 +1,6 @@
 //! The arguments of all commands, as they are typed.
 
+mod container;
 mod jobs;
 mod run;
 mod service;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use orcaops_common::config::Layer;
 
+pub(crate) use container::ContainerArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs};
 pub(crate) use run::RunArgs;
 pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, WorkerArgs};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use orcaops_common::domain::id::{JobId, PoolName};
 
-use super::ServerArgs;
+use super::{ContainerArgs, ServerArgs};
 
 const HELP: &str = "\
 Examples:
@@ -13,6 +13,7 @@ Examples:
   orcaops run -f -e CI=1 -e TOKEN alpine -- 'make && make test'
   orcaops run python:3.12 --upload . -a 'report.xml' -d reports -- python -m unittest
   orcaops run -s job.yaml -f
+  orcaops run --secret TOKEN --cache cargo:/root/.cargo --max-attempts 2 --retry-on failure rust:1 make
   orcaops run --server http://ci:8000 --detach alpine -- sleep 60
 
 One word after the image is a command for the shell, run as `/bin/sh -c WORD`. Several words are a program and its \
@@ -74,15 +75,16 @@ pub(crate) struct RunArgs {
     /// Pool of workers that may run the job [default: default]
     #[arg(long, value_name = "NAME")]
     pub(crate) pool: Option<PoolName>,
-    /// CPUs the job may use, for example 0.5
+    /// Set a variable as -e does, and mask its value in logs and records. Repeatable
+    #[arg(long, value_name = "K[=V]")]
+    pub(crate) secret: Vec<String>,
+    /// How often to try the job in all, 1 to 20 [default: 3]
     #[arg(long, value_name = "N")]
-    pub(crate) cpu: Option<f64>,
-    /// Memory the job may use, for example 512m or 2g
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) memory: Option<String>,
-    /// Processes and threads the job may have at once
-    #[arg(long, value_name = "N")]
-    pub(crate) pids: Option<u32>,
+    pub(crate) max_attempts: Option<u32>,
+    /// After what to try it again: infrastructure, failure, timeout; several with commas [default:
+    /// infrastructure]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) retry_on: Vec<String>,
     /// Fetch the artifacts into this folder when the job has ended
     #[arg(short, long, value_name = "DIR")]
     pub(crate) download: Option<PathBuf>,
@@ -94,4 +96,6 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) container: ContainerArgs,
 }

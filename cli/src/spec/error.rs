@@ -32,10 +32,22 @@ pub(crate) enum SpecError {
         errors: Vec<(String, String)>,
     },
     /// A variable was to be taken from the environment and is not there.
-    #[error("-e {name}: {name} is not set here; set it, or write -e {name}=VALUE")]
+    #[error("{flag} {name}: {name} is not set here; set it, or write {flag} {name}=VALUE")]
     NotSet {
+        /// What was typed before it.
+        flag: &'static str,
         /// Its name.
         name: String,
+    },
+    /// A flag's value has not the form that it must have.
+    #[error("{flag} {typed}: write it as {form}")]
+    Form {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        typed: String,
+        /// What it should look like.
+        form: &'static str,
     },
 }
 
@@ -73,7 +85,7 @@ impl SpecError {
 
 /// What was typed for the field that a pointer names.
 fn flag(pointer: &str) -> String {
-    const FLAGS: [(&str, &str); 10] = [
+    const FLAGS: [(&str, &str); 25] = [
         ("/sandbox/image", "IMAGE"),
         ("/sandbox/env", "--env"),
         ("/sandbox/resources/cpu", "--cpu"),
@@ -83,6 +95,21 @@ fn flag(pointer: &str) -> String {
         ("/ttl_seconds", "--timeout"),
         ("/commands/0/timeout_seconds", "--timeout"),
         ("/workdir", "--workdir"),
+        ("/sandbox/resources/disk", "--disk"),
+        ("/sandbox/resources/gpus", "--gpus"),
+        ("/commands/0/user", "--user"),
+        ("/network", "--network"),
+        ("/ports", "--publish"),
+        ("/volumes", "--volume"),
+        ("/cache", "--cache"),
+        ("/tmpfs", "--tmpfs"),
+        ("/labels", "--label"),
+        ("/pull_policy", "--pull"),
+        ("/registry_auth", "--registry-auth"),
+        ("/cleanup_policy", "--cleanup-policy"),
+        ("/secrets", "--secret"),
+        ("/retry/max_attempts", "--max-attempts"),
+        ("/retry/on", "--retry-on"),
         ("/commands", "CMD"),
     ];
     let found = FLAGS.iter().find_map(|(prefix, flag)| Some((flag, pointer.strip_prefix(prefix)?)));

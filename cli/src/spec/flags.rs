@@ -32,29 +32,40 @@ pub(super) fn lay_over(
     set(spec, &["ttl_seconds"], args.timeout.map(|t| json!(t)));
     set(spec, &["workdir"], args.workdir.as_ref().map(|w| json!(w)));
     set(spec, &["pool"], args.pool.as_ref().map(|p| json!(p)));
-    set(spec, &["sandbox", "resources", "cpu"], args.cpu.map(|c| json!(c)));
-    set(spec, &["sandbox", "resources", "memory"], args.memory.as_ref().map(|m| json!(m)));
-    set(spec, &["sandbox", "resources", "pids"], args.pids.map(|p| json!(p)));
-    for variable in &args.env {
-        let (name, value) = match variable.split_once('=') {
-            Some((name, value)) => (name, value.to_owned()),
-            None => {
-                let value = lookup(variable).ok_or_else(|| SpecError::NotSet { name: variable.clone() })?;
-                (variable.as_str(), value)
+    set(spec, &["retry", "max_attempts"], args.max_attempts.map(|n| json!(n)));
+    set(spec, &["retry", "on"], (!args.retry_on.is_empty()).then(|| json!(args.retry_on)));
+    for (flag, variables) in [("-e", &args.env), ("--secret", &args.secret)] {
+        for variable in variables {
+            let (name, value) = match variable.split_once('=') {
+                Some((name, value)) => (name, value.to_owned()),
+                None => {
+                    let not_set = || SpecError::NotSet { flag, name: variable.clone() };
+                    (variable.as_str(), lookup(variable).ok_or_else(not_set)?)
+                }
+            };
+            set(spec, &["sandbox", "env", name], Some(json!(value)));
+            if flag == "--secret" {
+                push(spec, "secrets", json!(name));
             }
-        };
-        set(spec, &["sandbox", "env", name], Some(json!(value)));
+        }
     }
-    if !args.artifacts.is_empty()
-        && let Some(fields) = spec.as_object_mut()
-        && let Some(patterns) = fields.entry("artifacts").or_insert_with(|| json!([])).as_array_mut()
-    {
-        patterns.extend(args.artifacts.iter().map(|a| json!(a)));
+    for pattern in &args.artifacts {
+        push(spec, "artifacts", json!(pattern));
     }
     Ok(())
 }
 
-fn set(spec: &mut Value, path: &[&str], to: Option<Value>) {
+/// Adds to a list of the spec.
+pub(super) fn push(spec: &mut Value, list: &str, item: Value) {
+    if let Some(fields) = spec.as_object_mut()
+        && let Some(items) = fields.entry(list).or_insert_with(|| json!([])).as_array_mut()
+    {
+        items.push(item);
+    }
+}
+
+/// Sets a field of the spec, if it is to be set.
+pub(super) fn set(spec: &mut Value, path: &[&str], to: Option<Value>) {
     let (Some(to), Some((last, folders))) = (to, path.split_last()) else { return };
     let mut at = spec;
     for name in folders {

@@ -1,5 +1,6 @@
 //! The job that `orcaops run` submits: from flags, or from a file with flags laid over it.
 
+mod container;
 mod error;
 mod file;
 mod flags;
@@ -19,6 +20,7 @@ pub(crate) fn of(args: &RunArgs, lookup: impl Fn(&str) -> Option<String>) -> Res
         None => (flags::command(args), error::Origin::Flags),
     };
     flags::lay_over(&mut value, args, lookup)?;
+    container::lay_over(&mut value, &args.container)?;
     let mut spec = parse(&value, origin)?;
     spec.job_id.get_or_insert_with(JobId::generate);
     Ok(spec)

@@ -56,6 +56,77 @@ fn flags_say_what_the_spec_says() {
 }
 
 #[test]
+fn flags_say_what_the_container_gets() {
+    let words = [
+        "--secret",
+        "TOKEN=hidden",
+        "--max-attempts",
+        "2",
+        "--retry-on",
+        "failure,timeout",
+        "-u",
+        "nobody",
+        "--network",
+        "none",
+        "-p",
+        "8082:80/udp",
+        "-v",
+        "/data:/mnt:ro",
+        "-v",
+        "/x:/y",
+        "--cache",
+        "k:/c",
+        "--tmpfs",
+        "/t:64m",
+        "-l",
+        "team=a=b",
+        "--pull",
+        "never",
+        "--cleanup-policy",
+        "never_remove",
+        "--disk",
+        "1g",
+        "--gpus",
+        "1",
+        "--registry-auth",
+        "main",
+        "alpine",
+        "make",
+    ];
+    let spec = spec(&words).unwrap();
+    assert_eq!(
+        (spec.sandbox.env["TOKEN"].as_str(), spec.secrets.as_slice()),
+        ("hidden", &["TOKEN".to_owned()][..])
+    );
+    assert_eq!((spec.retry.max_attempts, spec.retry.on.len()), (2, 2));
+    assert_eq!(spec.commands[0].user.as_deref(), Some("nobody"));
+    assert_eq!(
+        (spec.network.as_str(), spec.ports["80/udp"], spec.labels["team"].as_str()),
+        ("none", 8082, "a=b")
+    );
+    let volumes: Vec<_> =
+        spec.volumes.iter().map(|v| (v.source.as_str(), v.target.as_str(), v.read_only)).collect();
+    assert_eq!(volumes, [("/data", "/mnt", true), ("/x", "/y", false)]);
+    assert_eq!((spec.cache[0].key.as_str(), spec.cache[0].path.as_str()), ("k", "/c"));
+    assert_eq!((spec.tmpfs[0].path.as_str(), spec.tmpfs[0].size), ("/t", Some(64 << 20)));
+    assert_eq!((spec.sandbox.resources.disk, spec.sandbox.resources.gpus), (Some(1 << 30), Some(1)));
+    assert_eq!(spec.registry_auth.as_deref(), Some("main"));
+}
+
+#[test]
+fn a_flag_of_the_wrong_form_says_which_it_must_have() {
+    let message = |words: &[&str]| spec(&[words, &["alpine", "true"]].concat()).unwrap_err().to_string();
+    assert_eq!(message(&["-v", "/data"]), "-v /data: write it as HOST:PATH or HOST:PATH:ro");
+    assert_eq!(message(&["-v", "/data:/x:rx"]), "-v /data:/x:rx: write it as HOST:PATH or HOST:PATH:ro");
+    assert_eq!(message(&["-p", "80"]), "-p 80: write it as HOST:CONTAINER, for example 8082:80");
+    assert!(
+        message(&["-p", "web:80"]).contains("--publish: is a string; give a whole number from 1 to 65535")
+    );
+    assert!(message(&["--pull", "missing"]).contains("--pull: is \"missing\"; it can be `always`"));
+    assert!(message(&["--secret", "T=abc"]).contains("--secret: has a value of fewer than 4 bytes"));
+}
+
+#[test]
 fn a_variable_that_is_not_set_here_is_an_error() {
     let error = spec(&["-e", "GONE", "alpine", "true"]).unwrap_err().to_string();
     assert_eq!(error, "-e GONE: GONE is not set here; set it, or write -e GONE=VALUE");
