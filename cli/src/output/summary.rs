@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
-use orcaops_common::domain::run::{JobStatus, RunRecord, StepResult};
+use orcaops_common::domain::run::{CleanupStatus, JobStatus, RunRecord, StepResult};
 
 use super::measure;
 use super::style::Style;
@@ -43,11 +43,24 @@ pub(crate) fn of(record: &RunRecord, now: DateTime<Utc>, style: Style) -> String
     if let Some(worker) = &record.worker {
         line("worker", &format!("{worker}, attempt {}, pool {}", record.attempt, record.pool));
     }
-    for (index, step) in record.steps.iter().enumerate() {
-        line(&format!("step {}", index + 1), &self::step(step));
+    for (place, step) in record.steps.iter().enumerate() {
+        line(&format!("step {}", number(step, place)), &self::step(step));
+    }
+    if let Some(image) = &record.built_image {
+        let pushed = if image.pushed { ", pushed" } else { "" };
+        let (tags, size) = (image.tags.join(", "), measure::bytes(image.size_bytes));
+        line("built", &format!("{tags} ({size}{pushed}) {}", image.id));
     }
     for file in &record.artifacts {
         line("artifact", &format!("{} ({})", file.path, measure::bytes(file.size_bytes)));
+    }
+    for note in &record.notes {
+        line("note", note);
+    }
+    if let (Some(CleanupStatus::Kept | CleanupStatus::Leaked), Some(container)) =
+        (record.cleanup_status, &record.sandbox_id)
+    {
+        line("container", &format!("{} ({})", container, cleanup(record)));
     }
     text
 }
@@ -68,15 +81,18 @@ pub(crate) fn sentence(record: &RunRecord, style: Style) -> String {
 /// The last lines of the step that failed, if a step did.
 pub(crate) fn tail(record: &RunRecord) -> Option<String> {
     let failed = matches!(record.status, JobStatus::Failed | JobStatus::TimedOut);
-    let (index, step) =
-        record.steps.iter().enumerate().next_back().filter(|(_, s)| failed && s.exit_code != 0)?;
+    // Steps that clean up may follow it.
+    let has_failed = |step: &StepResult| !step.success.unwrap_or(step.exit_code == 0);
+    let last = record.steps.iter().enumerate().rev().find(|(_, step)| has_failed(step));
+    let (place, step) = last.filter(|_| failed)?;
     let mut text = String::new();
     for (name, output) in [("standard output", &step.stdout), ("standard error", &step.stderr)] {
         let lines: Vec<_> = output.lines().collect();
         let shown = &lines[lines.len().saturating_sub(TAIL_LINES)..];
         if !shown.is_empty() {
             let what = if shown.len() < lines.len() { "the end of " } else { "" };
-            let _ = writeln!(text, "--- {what}step {}'s {name}:\n{}", index + 1, shown.join("\n"));
+            let step = number(step, place);
+            let _ = writeln!(text, "--- {what}step {step}'s {name}:\n{}", shown.join("\n"));
         }
     }
     (!text.is_empty()).then_some(text)
@@ -97,7 +113,20 @@ fn step(step: &StepResult) -> String {
         Some(signal) => format!("signal {signal}"),
         None => format!("exit {}", step.exit_code),
     };
-    format!("{end:<8} {:>9}  {}", measure::seconds(step.duration_seconds), one_line(&step.command))
+    let what = match &step.name {
+        Some(name) => format!("{name}: {}", one_line(&step.command)),
+        None => one_line(&step.command),
+    };
+    format!("{end:<8} {:>9}  {what}", measure::seconds(step.duration_seconds))
+}
+
+/// The step's number in the spec, from 1; records of older versions have every step.
+fn number(step: &StepResult, place: usize) -> usize {
+    step.index.map_or(place, |index| index as usize) + 1
+}
+
+fn cleanup(record: &RunRecord) -> &'static str {
+    record.cleanup_status.map_or("", |status| status.as_str())
 }
 
 fn one_line(command: &str) -> String {
@@ -120,7 +149,7 @@ mod tests {
 
     fn failed() -> RunRecord {
         let mut record = sample::record(JobStatus::Failed);
-        record.steps.push(sample::step(3));
+        record.steps.push(StepResult { index: Some(1), ..sample::step(3) });
         record.error = Some("step 2 exited with code 3".into());
         record
     }
@@ -139,6 +168,24 @@ mod tests {
         step 2    exit 3       1.5 s  make…
         artifact  out/report.xml (2.0 KiB)
         ");
+    }
+
+    #[test]
+    fn what_a_user_should_know_is_shown_last() {
+        let mut record = failed();
+        record.steps[0].name = Some("build".into());
+        record.steps.push(StepResult { index: Some(4), name: Some("clean up".into()), ..sample::step(0) });
+        record.notes = vec!["artifact pattern \"*.xml\" matches no file".into()];
+        record.cleanup_status = Some(CleanupStatus::Kept);
+        insta::assert_snapshot!(of(&record, now(), PLAIN).split_once("step 1").unwrap().1, @r#"
+            exit 0       1.5 s  build: make…
+        step 2    exit 3       1.5 s  make…
+        step 5    exit 0       1.5 s  clean up: make…
+        artifact  out/report.xml (2.0 KiB)
+        note      artifact pattern "*.xml" matches no file
+        container c0ffee (kept)
+        "#);
+        assert!(tail(&record).unwrap().starts_with("--- step 2's standard output"));
     }
 
     #[test]
