@@ -164,6 +164,19 @@ fn a_files_errors_come_all_at_once_with_their_pointers() {
 }
 
 #[test]
+fn every_example_is_a_valid_job() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/jobs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let read = spec(&["-s", path.to_str().unwrap(), "--secret", "TOKEN=hidden"]);
+        assert!(read.is_ok(), "{}: {}", path.display(), read.unwrap_err());
+        count += 1;
+    }
+    assert!(count >= 4, "{count} examples");
+}
+
+#[test]
 fn a_file_that_is_no_spec_at_all_is_no_panic() {
     assert!(from_file("just words", &["-e", "A=1", "-a", "x", "--cpu", "1"]).is_err());
     assert!(from_file("sandbox: 3\nartifacts: 4\n", &["-e", "A=1", "-a", "x", "--cpu", "1"]).is_err());
