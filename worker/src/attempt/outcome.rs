@@ -75,10 +75,11 @@ impl Verdict {
     /// This verdict, or the job handed back where its spec wants it tried again after such a result.
     pub(crate) fn or_again(self, retry: &Retry) -> Self {
         let cause = match &self {
-            Self::Finished { status: JobStatus::Failed, end_cause, .. } => match end_cause {
-                EndCause::Exit | EndCause::Signal | EndCause::Oom => RetryOn::Failure,
-                _ => return self,
-            },
+            Self::Finished {
+                status: JobStatus::Failed,
+                end_cause: EndCause::Exit | EndCause::Signal | EndCause::Oom,
+                ..
+            } => RetryOn::Failure,
             Self::Finished { end_cause: EndCause::Timeout, .. } => RetryOn::Timeout,
             _ => return self,
         };
