@@ -4,6 +4,7 @@ pub mod client;
 pub mod container;
 pub mod docker;
 pub mod fleet;
+pub mod laptop;
 pub mod nats;
 pub mod postgres;
 pub mod process;

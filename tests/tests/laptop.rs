@@ -1,68 +1,14 @@
 //! The same product on one machine, with nothing beside it but Docker.
 
 use std::path::Path;
-use std::process::Output;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use orcaops_tests::client::{Client, shell};
-use orcaops_tests::docker::{FleetContainers, test_image};
-use orcaops_tests::process::{Process, command, free_port};
+use anyhow::{Context, Result};
+use orcaops_tests::client::shell;
+use orcaops_tests::docker::test_image;
+use orcaops_tests::laptop::{Laptop, exits, text};
+use orcaops_tests::process::Process;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-struct Laptop {
-    home: TempDir,
-    listen: String,
-    client: Client,
-    containers: FleetContainers,
-    fleet: String,
-}
-
-impl Laptop {
-    async fn new() -> Result<Self> {
-        let fleet = format!("test-{}", uuid::Uuid::new_v4().simple());
-        let listen = format!("127.0.0.1:{}", free_port()?);
-        let client = Client::new(&listen);
-        let containers = FleetContainers::new(&fleet).await?;
-        Ok(Self { home: tempfile::tempdir()?, listen, client, containers, fleet })
-    }
-
-    fn env(&self) -> [(&str, &str); 3] {
-        [
-            ("ORCAOPS_HOME", self.home.path().to_str().unwrap_or_default()),
-            ("ORCAOPS_LISTEN", &self.listen),
-            ("ORCAOPS_FLEET", &self.fleet),
-        ]
-    }
-
-    async fn dev(&self, slots: &str) -> Result<Process> {
-        let log = self.home.path().join("dev.log");
-        let process = Process::start(&["dev", "--slots", slots], &self.env(), &log)?;
-        self.client.ready().await.with_context(|| process.log())?;
-        Ok(process)
-    }
-
-    /// Runs a command to its end.
-    fn orcaops(&self, args: &[&str]) -> Result<Output> {
-        Ok(command(args, &self.env()).output()?)
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn exits(output: &Output, code: i32) -> Result<()> {
-    ensure!(
-        output.status.code() == Some(code),
-        "{} instead of {code}\nstdout: {}\nstderr: {}",
-        output.status,
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    Ok(())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_of_a_killed_dev_server_end_after_it_starts_again() -> Result<()> {
