@@ -2,7 +2,7 @@
 //!
 //! The one place that knows the difference between a laptop and a fleet.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use orcaops_api::{Api, ApiConfig};
 use orcaops_common::bus::Bus;
 use orcaops_common::bus::in_process::InProcessBus;
 use orcaops_common::bus::nats::NatsBus;
+use orcaops_common::config::{ConfigError, Credentials};
 use orcaops_common::domain::id::{JobId, PoolName, WorkerName};
 use orcaops_common::domain::run::CleanupStatus;
 use orcaops_common::store::sqlite::SqliteStore;
 use orcaops_common::store::{self, Store};
-use orcaops_worker::{Worker, WorkerConfig};
+use orcaops_worker::{Policy, Worker, WorkerConfig};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ use crate::startup::{StartError, patiently};
 
 /// The in-process bus dies with its process, so little is waited for before its jobs are dispatched again.
 const LOCAL_BUS_LEASE: Duration = Duration::from_secs(10);
+/// Where ports are published when nothing else is said: for who works on this machine.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long a process that ran one job lets other jobs go on that it picked up meanwhile.
 const ONE_JOB_DRAIN: Duration = Duration::from_secs(3);
 /// How long the record of a job that has ended may take to become complete.
@@ -54,7 +57,11 @@ pub(crate) async fn worker(settings: &Settings) -> Result<Worker, StartError> {
     let nats = nats_url(settings, "worker")?;
     let bus = patiently(async || NatsBus::connect(nats).await).await.map_err(StartError::Bus)?;
     let bus: Arc<dyn Bus> = Arc::new(bus);
-    let config = worker_config(settings, settings.worker_name());
+    let mut config = worker_config(settings, settings.worker_name())?;
+    let layer = settings.layer();
+    if layer.allow_ports == Some(true) {
+        config.policy.publish = Some(layer.publish_address.unwrap_or(LOOPBACK));
+    }
     Ok(patiently(async || Worker::start(config.clone(), Arc::clone(&bus)).await).await?)
 }
 
@@ -73,19 +80,23 @@ impl Local {
             Some(url) => store::connect(url).await.map_err(StartError::Store)?,
             None => home_store(settings).await?,
         };
-        let config = worker_config(settings, settings.worker_name());
-        Self::start(settings, settings.listen(), store, Some(local(config, settings))).await
+        let config = worker_config(settings, settings.worker_name())?;
+        let config = local(config, settings, settings.listen().ip());
+        Self::start(settings, settings.listen(), store, Some(config)).await
     }
 
     /// An API for this process alone; with a pool, also a worker that takes its jobs.
     pub(crate) async fn embedded(settings: &Settings, pool: Option<PoolName>) -> Result<Self, StartError> {
         let store = home_store(settings).await?;
-        let worker = pool.map(|pool| {
-            let mut config = local(worker_config(settings, own_name()), settings);
-            config.pool = pool;
-            config.drain_grace = ONE_JOB_DRAIN;
-            config
-        });
+        let worker = match pool {
+            None => None,
+            Some(pool) => {
+                let mut config = local(worker_config(settings, own_name())?, settings, LOOPBACK);
+                config.pool = pool;
+                config.drain_grace = ONE_JOB_DRAIN;
+                Some(config)
+            }
+        };
         Self::start(settings, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), store, worker).await
     }
 
@@ -172,7 +183,7 @@ fn nats_url<'a>(settings: &'a Settings, command: &'static str) -> Result<&'a str
     })
 }
 
-fn worker_config(settings: &Settings, name: WorkerName) -> WorkerConfig {
+fn worker_config(settings: &Settings, name: WorkerName) -> Result<WorkerConfig, ConfigError> {
     let layer = settings.layer();
     let mut config = WorkerConfig::new(name);
     if let Some(pool) = &layer.pool {
@@ -187,11 +198,27 @@ fn worker_config(settings: &Settings, name: WorkerName) -> WorkerConfig {
     if let Some(fleet) = &layer.fleet {
         config.fleet.clone_from(fleet);
     }
-    config
+    if let Some(hours) = layer.keep_hours {
+        config.keep = Duration::from_secs(u64::from(hours) * 60 * 60);
+    }
+    config.policy = Policy {
+        volumes: layer.allow_volumes.clone().unwrap_or_default().0,
+        networks: layer.allow_networks.clone().unwrap_or_default().0,
+        publish: None,
+        credentials: match &layer.credentials {
+            Some(path) => Credentials::from_file(path)?,
+            None => Credentials::default(),
+        },
+    };
+    Ok(config)
 }
 
-/// The home folder is the fleet: what runs over it sweeps after itself, and never after others.
-fn local(mut config: WorkerConfig, settings: &Settings) -> WorkerConfig {
+/// The home folder is the fleet: what runs over it sweeps after itself, and never after others. Whoever can reach
+/// the API only from this machine may publish ports, for this machine alone.
+fn local(mut config: WorkerConfig, settings: &Settings, listen: IpAddr) -> WorkerConfig {
+    let allow_ports = settings.layer().allow_ports.unwrap_or_else(|| listen.is_loopback());
+    config.policy.publish = allow_ports.then_some(LOOPBACK);
+
     if settings.layer().fleet.is_none() {
         let path = settings.home().path().as_os_str().as_encoded_bytes();
         config.fleet = format!("home-{}", &hex::encode(Sha256::digest(path))[..12]);

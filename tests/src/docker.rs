@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bollard::Docker;
-use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::models::NetworkCreateRequest;
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
 
 use crate::wait::until;
 
@@ -14,7 +18,8 @@ pub fn test_image() -> String {
     std::env::var("ORCAOPS_TEST_IMAGE").unwrap_or_else(|_| "orcaops-test:latest".to_owned())
 }
 
-/// Containers of one fleet; what is left of them is removed when this is dropped.
+/// Containers of one fleet; what is left of them is removed when this is dropped, and so are volumes and networks that
+/// carry its label.
 pub struct FleetContainers {
     docker: Docker,
     fleet: String,
@@ -29,8 +34,7 @@ impl FleetContainers {
 
     /// Their ids and labels.
     pub async fn list(&self) -> Result<Vec<(String, HashMap<String, String>)>> {
-        let filters = HashMap::from([("label", vec![format!("orcaops.fleet={}", self.fleet)])]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&self.filters()).build();
         let list = self.docker.list_containers(Some(options)).await?;
         Ok(list.into_iter().filter_map(|c| Some((c.id?, c.labels?))).collect())
     }
@@ -53,6 +57,42 @@ impl FleetContainers {
         .await
     }
 
+    fn filters(&self) -> HashMap<&'static str, Vec<String>> {
+        HashMap::from([("label", vec![format!("orcaops.fleet={}", self.fleet)])])
+    }
+
+    /// The names of the fleet's volumes.
+    pub async fn volumes(&self) -> Result<Vec<String>> {
+        let options = ListVolumesOptionsBuilder::default().filters(&self.filters()).build();
+        let list = self.docker.list_volumes(Some(options)).await?.volumes.unwrap_or_default();
+        Ok(list.into_iter().map(|volume| volume.name).collect())
+    }
+
+    /// Makes a network for jobs to join; its name.
+    pub async fn network(&self) -> Result<String> {
+        let name = format!("{}-net", self.fleet);
+        let labels = HashMap::from([("orcaops.fleet".to_owned(), self.fleet.clone())]);
+        let request = NetworkCreateRequest { name: name.clone(), labels: Some(labels), ..Default::default() };
+        self.docker.create_network(request).await?;
+        Ok(name)
+    }
+
+    async fn remove_all(&self) -> Result<()> {
+        for (id, _) in self.list().await? {
+            let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+            let _ = self.docker.remove_container(&id, Some(options)).await;
+        }
+        for volume in self.volumes().await? {
+            let options = RemoveVolumeOptionsBuilder::default().force(true).build();
+            let _ = self.docker.remove_volume(&volume, Some(options)).await;
+        }
+        let options = ListNetworksOptionsBuilder::default().filters(&self.filters()).build();
+        for network in self.docker.list_networks(Some(options)).await? {
+            let _ = self.docker.remove_network(&network.id.unwrap_or_default()).await;
+        }
+        Ok(())
+    }
+
     /// What the engine says of a container.
     pub async fn inspect(&self, id: &str) -> Result<bollard::models::ContainerInspectResponse> {
         Ok(self.docker.inspect_container(id, None).await?)
@@ -66,14 +106,8 @@ impl Drop for FleetContainers {
         let swept = std::thread::spawn(move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let containers = Self { docker: docker.clone(), fleet };
-                let left = containers.list().await?;
-                std::mem::forget(containers);
-                for (id, _) in left {
-                    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-                    let _ = docker.remove_container(&id, Some(options)).await;
-                }
-                Ok(())
+                let containers = std::mem::ManuallyDrop::new(Self { docker, fleet });
+                containers.remove_all().await
             })
         });
         let _ = swept.join();

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use orcaops_common::domain::id::{PoolName, WorkerName};
 
+use crate::policy::Policy;
+
 /// How long a job's message may stay silent before another worker gets it.
 pub(crate) const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 /// How long a draining worker lets its jobs go on.
 pub(crate) const DEFAULT_DRAIN_GRACE: Duration = Duration::from_secs(60);
 /// How many bytes of a job's output are kept in its log.
 pub(crate) const DEFAULT_MAX_LOG_BYTES: u64 = 100 * 1024 * 1024;
+/// How long a job's container is kept where its spec wants it kept.
+pub(crate) const DEFAULT_KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// The fleet of workers that name none.
 pub(crate) const DEFAULT_FLEET: &str = "default";
 
@@ -32,6 +36,10 @@ pub struct WorkerConfig {
     pub drain_grace: Duration,
     /// How many bytes of a job's output are kept in its log; what follows is counted, not kept.
     pub max_log_bytes: u64,
+    /// What jobs may ask of this host.
+    pub policy: Policy,
+    /// How long a job's container is kept where its spec wants it kept, from the end of the job's time.
+    pub keep: Duration,
 }
 
 impl WorkerConfig {
@@ -47,6 +55,8 @@ impl WorkerConfig {
             fleet: DEFAULT_FLEET.to_owned(),
             drain_grace: DEFAULT_DRAIN_GRACE,
             max_log_bytes: DEFAULT_MAX_LOG_BYTES,
+            policy: Policy::default(),
+            keep: DEFAULT_KEEP,
         }
     }
 }

@@ -10,12 +10,14 @@ mod dispatcher;
 mod engine;
 mod heartbeat;
 mod init_binary;
+mod policy;
 mod registry;
 mod sweeper;
 mod worker;
 
 pub use config::WorkerConfig;
 pub use engine::{EngineError, Failure};
+pub use policy::Policy;
 pub use worker::{Worker, WorkerError};
 
 /// The program that is PID 1 in every container, as this build embeds it.

@@ -105,11 +105,6 @@ impl Registry {
         self.lock().keys().cloned().collect()
     }
 
-    /// Whether that attempt is in hand.
-    pub(crate) fn contains(&self, attempt: &RunningAttempt) -> bool {
-        self.lock().contains_key(attempt)
-    }
-
     /// Does what the API asks; says whether there was such an attempt.
     pub(crate) fn stop(&self, wish: &StopAttempt) -> bool {
         let why = match wish.reason {

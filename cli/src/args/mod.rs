@@ -2,6 +2,7 @@
 
 mod container;
 mod jobs;
+mod policy;
 mod run;
 mod service;
 
@@ -90,7 +91,9 @@ impl Cli {
         let GeneralArgs { home, log, config: _ } = &self.general;
         let general = Layer { home: home.clone(), log: log.clone(), ..Layer::default() };
         let own = match &self.command {
-            Command::Run(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
+            Command::Run(args) => {
+                Layer { url: args.server.server.clone(), ..Layer::default() }.over(args.policy.layer())
+            }
             Command::Jobs(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Dev(args) => args.layer(),
             Command::Api(args) => args.layer(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use orcaops_common::domain::id::{JobId, PoolName};
 
+use super::policy::PolicyArgs;
 use super::{ContainerArgs, ServerArgs};
 
 const HELP: &str = "\
@@ -98,4 +99,6 @@ pub(crate) struct RunArgs {
     pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) container: ContainerArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
 }

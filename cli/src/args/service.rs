@@ -6,6 +6,8 @@ use clap::Args;
 use orcaops_common::config::Layer;
 use orcaops_common::domain::id::{PoolName, WorkerName};
 
+use super::policy::{PolicyArgs, PublishArgs};
+
 const DEV_HELP: &str = "\
 Examples:
   orcaops dev
@@ -43,6 +45,8 @@ pub(crate) struct DevArgs {
     database_url: Option<String>,
     #[command(flatten)]
     slots: SlotsArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// Arguments of `orcaops api`.
@@ -66,6 +70,10 @@ pub(crate) struct WorkerArgs {
     nats: NatsArgs,
     #[command(flatten)]
     slots: SlotsArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    publish: PublishArgs,
 }
 
 /// Arguments of `orcaops health`.
@@ -117,7 +125,7 @@ struct SlotsArgs {
 impl DevArgs {
     pub(super) fn layer(&self) -> Layer {
         let own = Layer { database_url: self.database_url.clone(), ..self.listen.layer() };
-        own.over(self.slots.layer())
+        own.over(self.slots.layer()).over(self.policy.layer())
     }
 }
 
@@ -130,7 +138,7 @@ impl ApiArgs {
 
 impl WorkerArgs {
     pub(super) fn layer(&self) -> Layer {
-        self.nats.layer().over(self.slots.layer())
+        self.nats.layer().over(self.slots.layer()).over(self.policy.layer()).over(self.publish.layer())
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) async fn run(args: RunArgs, settings: &Settings) -> Result<u8, Failur
         let text = "--detach needs a server that goes on with the job: name one with --server or ORCAOPS_URL";
         return Err(Failure::Usage(text.to_owned()));
     }
+    if !args.policy.is_empty() && settings.layer().url.is_some() {
+        let text = "what jobs may ask of their host is said to the worker that runs them; leave out those options \
+                    here, or the server";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let mut spec = spec::of(&args, |name| std::env::var(name).ok())?;
     let job = spec.job_id.get_or_insert_with(JobId::generate).clone();
     let packed = match &args.upload {

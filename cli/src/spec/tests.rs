@@ -67,7 +67,7 @@ fn flags_say_what_the_container_gets() {
         "-u",
         "nobody",
         "--network",
-        "none",
+        "backend",
         "-p",
         "8082:80/udp",
         "-v",
@@ -102,7 +102,7 @@ fn flags_say_what_the_container_gets() {
     assert_eq!(spec.commands[0].user.as_deref(), Some("nobody"));
     assert_eq!(
         (spec.network.as_str(), spec.ports["80/udp"], spec.labels["team"].as_str()),
-        ("none", 8082, "a=b")
+        ("backend", 8082, "a=b")
     );
     let volumes: Vec<_> =
         spec.volumes.iter().map(|v| (v.source.as_str(), v.target.as_str(), v.read_only)).collect();

@@ -22,6 +22,17 @@ pub enum ConfigError {
         /// Line, and what is wrong there.
         problems: Vec<(usize, String)>,
     },
+    /// Everybody on the machine may read the file of credentials.
+    #[error(
+        "every user of this machine may read the credentials in {} (mode {mode:04o}); run `chmod 600 {}`",
+        path.display(), path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A variable of the environment says what can't be used.
     #[error("{variable}: {reason}")]
     Environment {

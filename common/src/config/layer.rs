@@ -1,7 +1,7 @@
 //! One layer of settings.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,12 +9,16 @@ use serde::Deserialize;
 
 use super::address::without_credentials;
 use super::error::ConfigError;
+use super::list::List;
 use crate::domain::id::{PoolName, WorkerName};
+use crate::domain::job::{DEFAULT_NETWORK, NO_NETWORK};
 
 /// The most jobs that one worker may run at once.
 const MAX_SLOTS: usize = 4096;
 /// The shortest and the longest lease, in seconds. A shorter one would not survive a busy machine.
 const LEASE_SECONDS: std::ops::RangeInclusive<u32> = 2..=3600;
+/// How long kept containers may be kept, in hours: at most a year.
+const KEEP_HOURS: std::ops::RangeInclusive<u32> = 1..=8760;
 /// The longest name of a fleet; it becomes a label of containers.
 const MAX_FLEET: usize = 128;
 
@@ -40,6 +44,18 @@ pub struct Layer {
     pub lease_seconds: Option<u32>,
     /// Names the fleet in the labels of containers.
     pub fleet: Option<String>,
+    /// Folders of a worker's host below which jobs may mount what they like.
+    pub allow_volumes: Option<List>,
+    /// Networks of a worker's engine that jobs may join.
+    pub allow_networks: Option<List>,
+    /// Whether jobs may publish ports on a worker's host.
+    pub allow_ports: Option<bool>,
+    /// The address of a worker's host that published ports are bound to.
+    pub publish_address: Option<IpAddr>,
+    /// File of what a worker shows registries; jobs refer to it by name.
+    pub credentials: Option<PathBuf>,
+    /// How long a job's container is kept where its spec wants it kept, in hours.
+    pub keep_hours: Option<u32>,
     /// The API that clients talk to.
     pub url: Option<String>,
     /// The key that clients send.
@@ -50,7 +66,7 @@ pub struct Layer {
 
 impl Layer {
     /// What the file of settings may say.
-    pub(super) const KEYS: [&'static str; 12] = [
+    pub(super) const KEYS: [&'static str; 18] = [
         "listen",
         "database_url",
         "nats_url",
@@ -60,6 +76,12 @@ impl Layer {
         "name",
         "lease_seconds",
         "fleet",
+        "allow_volumes",
+        "allow_networks",
+        "allow_ports",
+        "publish_address",
+        "credentials",
+        "keep_hours",
         "url",
         "api_key",
         "log",
@@ -81,6 +103,12 @@ impl Layer {
             name: env.parsed("ORCAOPS_WORKER_NAME", "a name")?,
             lease_seconds: env.parsed("ORCAOPS_LEASE_SECONDS", "a whole number of seconds")?,
             fleet: env.text("ORCAOPS_FLEET"),
+            allow_volumes: env.parsed("ORCAOPS_ALLOW_VOLUMES", "a list of folders")?,
+            allow_networks: env.parsed("ORCAOPS_ALLOW_NETWORKS", "a list of names")?,
+            allow_ports: env.parsed("ORCAOPS_ALLOW_PORTS", "`true` or `false`")?,
+            publish_address: env.parsed("ORCAOPS_PUBLISH_ADDRESS", "an address such as 127.0.0.1")?,
+            credentials: env.text("ORCAOPS_CREDENTIALS").map(PathBuf::from),
+            keep_hours: env.parsed("ORCAOPS_KEEP_HOURS", "a whole number of hours")?,
             url: env.text("ORCAOPS_URL"),
             api_key: env.text("ORCAOPS_API_KEY"),
             log: env.text("ORCAOPS_LOG").or_else(|| env.text("RUST_LOG")),
@@ -104,6 +132,12 @@ impl Layer {
             name: self.name.or(lower.name),
             lease_seconds: self.lease_seconds.or(lower.lease_seconds),
             fleet: self.fleet.or(lower.fleet),
+            allow_volumes: self.allow_volumes.or(lower.allow_volumes),
+            allow_networks: self.allow_networks.or(lower.allow_networks),
+            allow_ports: self.allow_ports.or(lower.allow_ports),
+            publish_address: self.publish_address.or(lower.publish_address),
+            credentials: self.credentials.or(lower.credentials),
+            keep_hours: self.keep_hours.or(lower.keep_hours),
             url: self.url.or(lower.url),
             api_key: self.api_key.or(lower.api_key),
             log: self.log.or(lower.log),
@@ -127,6 +161,25 @@ impl Layer {
                 format!("{fleet:?} is no name; use at most {MAX_FLEET} letters, digits, `.`, `_` and `-`");
             problems.push(("fleet", reason));
         }
+        for prefix in self.allow_volumes.iter().flat_map(|list| &list.0) {
+            if !prefix.starts_with('/') || prefix.split('/').any(|name| name == "..") {
+                let reason = format!("{prefix:?} is no absolute path without `..`; write it as /srv/data");
+                problems.push(("allow_volumes", reason));
+            }
+        }
+        for network in self.allow_networks.iter().flat_map(|list| &list.0) {
+            if [DEFAULT_NETWORK, NO_NETWORK, "host"].contains(&network.as_str()) || !is_fleet_name(network) {
+                let reason = format!(
+                    "{network:?} can't be allowed; name networks of the engine, but not the host's own; \
+                     `{DEFAULT_NETWORK}` and `{NO_NETWORK}` every job may have"
+                );
+                problems.push(("allow_networks", reason));
+            }
+        }
+        if let Some(hours) = self.keep_hours.filter(|h| !KEEP_HOURS.contains(h)) {
+            let (least, most) = (KEEP_HOURS.start(), KEEP_HOURS.end());
+            problems.push(("keep_hours", format!("{hours} is out of range; use {least} to {most} hours")));
+        }
         problems
     }
 }
@@ -149,6 +202,12 @@ impl fmt::Debug for Layer {
         entry("name", self.name.as_ref().map(ToString::to_string));
         entry("lease_seconds", self.lease_seconds.map(|s| s.to_string()));
         entry("fleet", self.fleet.clone());
+        entry("allow_volumes", self.allow_volumes.as_ref().map(ToString::to_string));
+        entry("allow_networks", self.allow_networks.as_ref().map(ToString::to_string));
+        entry("allow_ports", self.allow_ports.map(|yes| yes.to_string()));
+        entry("publish_address", self.publish_address.map(|a| a.to_string()));
+        entry("credentials", self.credentials.as_ref().map(|path| path.display().to_string()));
+        entry("keep_hours", self.keep_hours.map(|h| h.to_string()));
         entry("url", self.url.as_deref().map(without_credentials));
         entry("api_key", self.api_key.as_ref().map(|_| "***".to_owned()));
         entry("log", self.log.clone());
@@ -180,6 +239,9 @@ fn variable(key: &str) -> &'static str {
     match key {
         "slots" => "ORCAOPS_SLOTS",
         "fleet" => "ORCAOPS_FLEET",
+        "allow_volumes" => "ORCAOPS_ALLOW_VOLUMES",
+        "allow_networks" => "ORCAOPS_ALLOW_NETWORKS",
+        "keep_hours" => "ORCAOPS_KEEP_HOURS",
         _ => "ORCAOPS_LEASE_SECONDS",
     }
 }
@@ -229,6 +291,18 @@ mod tests {
             @"ORCAOPS_LEASE_SECONDS: 1 is out of range; use 2 to 3600 seconds");
         insta::assert_snapshot!(message(&[("ORCAOPS_FLEET", "a b")]),
             @r#"ORCAOPS_FLEET: "a b" is no name; use at most 128 letters, digits, `.`, `_` and `-`"#);
+    }
+
+    #[test]
+    fn what_an_operator_may_not_allow_is_said() {
+        let message = |pairs| env(pairs).unwrap_err().to_string();
+        insta::assert_snapshot!(message(&[("ORCAOPS_ALLOW_VOLUMES", "/srv,data")]),
+            @r#"ORCAOPS_ALLOW_VOLUMES: "data" is no absolute path without `..`; write it as /srv/data"#);
+        insta::assert_snapshot!(message(&[("ORCAOPS_ALLOW_NETWORKS", "ci, host")]),
+            @r#"ORCAOPS_ALLOW_NETWORKS: "host" can't be allowed; name networks of the engine, but not the host's own; `default` and `none` every job may have"#);
+        insta::assert_snapshot!(message(&[("ORCAOPS_ALLOW_PORTS", "yes")]),
+            @r#"ORCAOPS_ALLOW_PORTS: "yes" is not `true` or `false`: provided string was not `true` or `false`"#);
+        insta::assert_snapshot!(message(&[("ORCAOPS_KEEP_HOURS", "0")]), @"ORCAOPS_KEEP_HOURS: 0 is out of range; use 1 to 8760 hours");
     }
 
     #[test]

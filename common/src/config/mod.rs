@@ -4,13 +4,17 @@
 //! what no layer says is a default of whoever uses it.
 
 mod address;
+mod credentials;
 mod error;
 mod file;
 mod home;
 mod layer;
+mod list;
 
 pub(crate) use address::bare;
 pub use address::without_credentials;
+pub use credentials::{Credential, Credentials};
 pub use error::ConfigError;
 pub use home::Home;
 pub use layer::Layer;
+pub use list::List;

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod capture;
+mod container;
 mod inputs;
 mod lease;
 mod log;
@@ -11,4 +12,5 @@ mod reporter;
 mod run;
 mod steps;
 
+pub(crate) use reporter::publish;
 pub(crate) use run::{Context, run};

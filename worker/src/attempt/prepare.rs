@@ -1,11 +1,13 @@
 //! Gets an attempt its container: image, limits, labels, network, inputs' folder.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use orcaops_common::domain::job::{DEFAULT_WORKDIR, JobSpec};
 use orcaops_init::message::Hello;
 
+use super::container::Held;
 use super::log::JobLog;
 use super::outcome::Interrupt;
 use crate::engine::{ContainerPlan, Engine, EngineError};
@@ -14,30 +16,37 @@ use crate::registry::StopSignal;
 /// How long after its TTL any worker of the fleet may remove a job's container.
 pub(crate) const EXPIRY_SLACK: Duration = Duration::from_secs(10 * 60);
 
-/// Makes the container, pulling its image when it is not there. Once made, its id is in `container`, whatever
-/// happens next.
+/// Makes the container, pulling its image when it is not there. What is made or in the making is in `container`,
+/// whatever happens next.
 pub(crate) async fn create(
-    engine: &Engine,
-    plan: &ContainerPlan,
+    engine: &Arc<Engine>,
+    plan: &Arc<ContainerPlan>,
     log: &JobLog,
     stop: &mut StopSignal,
-    container: &mut Option<String>,
+    container: &mut Held,
 ) -> Result<(), Interrupt> {
-    // Creation itself is never broken off: a container that nobody knows of would be left behind.
-    *container = engine.create(plan).await?;
-    if container.is_none() {
-        log.system(format!("pulling image {}", plan.image)).await;
-        tokio::select! {
-            biased;
-            why = stop.stopped() => return Err(Interrupt::Stopped(why)),
-            pulled = engine.pull(&plan.image) => pulled?,
-        }
-        *container = engine.create(plan).await?;
-        if container.is_none() {
-            return Err(EngineError::pull(&plan.image, "not found after it was pulled").into());
-        }
+    tokio::select! {
+        biased;
+        why = stop.stopped() => Err(Interrupt::Stopped(why)),
+        made = make(engine, plan, log, container) => Ok(made?),
     }
-    Ok(())
+}
+
+async fn make(
+    engine: &Arc<Engine>,
+    plan: &Arc<ContainerPlan>,
+    log: &JobLog,
+    container: &mut Held,
+) -> Result<(), EngineError> {
+    if container.make(engine, plan).await? {
+        return Ok(());
+    }
+    log.system(format!("pulling image {}", plan.image)).await;
+    engine.pull(&plan.image).await?;
+    if container.make(engine, plan).await? {
+        return Ok(());
+    }
+    Err(EngineError::pull(&plan.image, "not found after it was pulled"))
 }
 
 /// What the worker greets init with.

@@ -109,7 +109,8 @@ impl Reporter {
     }
 }
 
-async fn publish(bus: &dyn Bus, event: &Event) {
+/// Publishes an event, however often that has to be tried.
+pub(crate) async fn publish(bus: &dyn Bus, event: &Event) {
     while let Err(e) = bus.publish_event(event).await {
         tracing::warn!(error = %e, job.id = %event.job_id, "cannot publish an event; trying again");
         tokio::time::sleep(RETRY_PAUSE).await;

@@ -8,21 +8,23 @@ use orcaops_common::domain::control::RunningAttempt;
 use orcaops_common::domain::event::EventBody;
 use orcaops_common::domain::job::ArtifactsWhen;
 use orcaops_common::domain::message::JobMessage;
+use orcaops_common::domain::placement::CleanupPolicy;
 use orcaops_common::domain::retry::RetryOn;
-use orcaops_common::domain::run::{CleanupStatus, EndCause};
+use orcaops_common::domain::run::EndCause;
 use orcaops_common::domain::state::Refusal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::artifacts::Collection;
+use super::container::Held;
 use super::log::JobLog;
 use super::outcome::{Interrupt, Verdict};
 use super::reporter::{Claim, Reporter};
 use super::steps::Steps;
 use super::{inputs, lease, prepare};
 use crate::config::WorkerConfig;
-use crate::engine::{ContainerPlan, Engine, Labels, Session};
+use crate::engine::{ContainerPlan, Engine, Failure, Labels, Session};
 use crate::registry::{Registry, Stop, StopSignal, Stopper};
 
 /// How often an acknowledgement is tried. One that is lost only costs a claim that is refused.
@@ -85,7 +87,9 @@ struct Attempt<'a> {
     ttl: Option<AbortOnDropHandle<()>>,
     stop: StopSignal,
     reporter: Reporter,
-    container: Option<String>,
+    container: Held,
+    /// Whether the container is kept: the job has a result, and its policy says so.
+    keep: bool,
     steps: u32,
     artifacts: u32,
     /// What the user should know though it decided nothing.
@@ -110,7 +114,8 @@ impl<'a> Attempt<'a> {
             id,
             number,
             stop,
-            container: None,
+            container: Held::default(),
+            keep: false,
             steps: 0,
             artifacts: 0,
             notes: Vec::new(),
@@ -156,12 +161,17 @@ impl<'a> Attempt<'a> {
         tracing::info!(?verdict, "attempt ended");
         let Some(event) = verdict.event(self.steps, self.artifacts, &self.notes) else { return false };
         log.end().await;
-        self.reporter.say(event).await.is_ok()
+        let is_said = self.reporter.say(event).await.is_ok();
+        if let (true, Verdict::Finished { status, .. }) = (is_said, &verdict) {
+            self.keep = self.job.spec.cleanup_policy.keeps(*status);
+        }
+        is_said
     }
 
     async fn execute(&mut self, log: &mut JobLog, stopper: Stopper) -> Result<Execution, Interrupt> {
         self.end_at(self.deadline, &stopper);
-        let plan = self.plan();
+        let refusals = self.context.config.policy.refusals(&self.job.spec);
+        let plan = Arc::new(self.plan());
         let mut stop = self.stop.clone();
         let claim = async {
             let claimed = self.reporter.claim().await;
@@ -171,7 +181,14 @@ impl<'a> Attempt<'a> {
             }
             claimed
         };
-        let create = prepare::create(&self.context.engine, &plan, log, &mut stop, &mut self.container);
+        let create = async {
+            if !refusals.is_empty() {
+                let reasons: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+                let failure = Failure::Permanent(EndCause::Policy);
+                return Err(Interrupt::Failed { failure, reason: reasons.join("; ") });
+            }
+            prepare::create(&self.context.engine, &plan, log, &mut stop, &mut self.container).await
+        };
         let (claimed, created) = tokio::join!(claim, create);
         match claimed? {
             Claim::Refused(refusal) => return Ok(Execution::Refused(refusal)),
@@ -182,19 +199,38 @@ impl<'a> Attempt<'a> {
         if let Some(why) = self.stop.reason() {
             return Err(Interrupt::Stopped(why));
         }
-        let sandbox_id = self.container.clone().unwrap_or_default();
+        let sandbox_id = self.container.id().unwrap_or_default().to_owned();
         let hello = prepare::hello(&self.job.spec, self.context.config.lease);
-        let (said, session) = tokio::join!(
+        let engine = &self.context.engine;
+        let start = async {
+            // Init is root then, and must be told whom the image would have steps run as.
+            let image_user = if plan.as_root { engine.image_user(&sandbox_id).await? } else { None };
+            Ok::<_, Interrupt>((image_user, engine.start(&sandbox_id, &plan, hello).await?))
+        };
+        let start = async {
+            tokio::select! {
+                biased;
+                why = self.stop.stopped() => Err(Interrupt::Stopped(why)),
+                started = start => started,
+            }
+        };
+        let (said, started) = tokio::join!(
             self.reporter.say(EventBody::ContainerCreated { sandbox_id: sandbox_id.clone() }),
-            self.context.engine.start(&sandbox_id, hello),
+            start,
         );
         said?;
-        let mut session = session?;
-        self.work(&mut session, log).await.map(Execution::Ended)
+        let (image_user, mut session) = started?;
+        self.container.was_started = true;
+        self.work(&mut session, image_user, log).await.map(Execution::Ended)
     }
 
     /// Inputs, steps, artifacts.
-    async fn work(&mut self, session: &mut Session, log: &mut JobLog) -> Result<Verdict, Interrupt> {
+    async fn work(
+        &mut self,
+        session: &mut Session,
+        image_user: Option<String>,
+        log: &mut JobLog,
+    ) -> Result<Verdict, Interrupt> {
         let mut stop = self.stop.clone();
         let spec = &self.job.spec;
         inputs::send(&self.context.bus, session, spec, &mut stop).await?;
@@ -205,7 +241,7 @@ impl<'a> Attempt<'a> {
             log,
             reporter: &mut self.reporter,
             stop: &mut stop,
-            image_user: None,
+            image_user,
             ended: 0,
             notes: Vec::new(),
         };
@@ -265,17 +301,28 @@ impl<'a> Attempt<'a> {
     }
 
     fn plan(&self) -> ContainerPlan {
-        let config = &self.context.config;
+        let (config, spec) = (&self.context.config, &self.job.spec);
+        let keeps = spec.cleanup_policy != CleanupPolicy::AlwaysRemove;
         ContainerPlan {
-            image: self.job.spec.sandbox.image.clone(),
-            resources: self.job.spec.sandbox.resources.clone(),
+            image: spec.sandbox.image.clone(),
+            resources: spec.sandbox.resources.clone(),
             labels: Labels {
                 attempt: self.id.clone(),
-                ttl_seconds: self.job.spec.ttl_seconds,
+                number: self.number,
+                ttl_seconds: spec.ttl_seconds,
                 fleet: config.fleet.clone(),
                 worker: config.name.clone(),
                 expires_at: self.deadline + prepare::EXPIRY_SLACK,
+                kept_until: keeps.then(|| self.deadline + config.keep),
             },
+            user_labels: spec.labels.clone(),
+            network: spec.network.clone(),
+            ports: spec.ports.clone(),
+            publish: config.policy.publish,
+            volumes: spec.volumes.clone(),
+            cache: spec.cache.clone(),
+            tmpfs: spec.tmpfs.clone(),
+            as_root: spec.commands.iter().any(|command| command.user.is_some()),
         }
     }
 
@@ -289,22 +336,21 @@ impl<'a> Attempt<'a> {
         own.into_iter().chain(spec).collect()
     }
 
-    /// Removes the container and says so. The slot is free while that goes on, unless removals pile up.
+    /// Removes the container, or keeps it where its job wants that, and says so. The slot is free while that goes
+    /// on, unless removals pile up.
     async fn clean_up(mut self, slot: OwnedSemaphorePermit) {
-        let Some(container) = self.container.take() else { return };
+        if !self.container.is_there().await {
+            return;
+        }
         let permit = Arc::clone(&self.context.removals).acquire_owned().await;
         drop(slot);
-        let status = if self.context.engine.remove(&container).await {
-            CleanupStatus::Destroyed
-        } else {
-            tracing::error!(
-                container.id = container,
-                "a container could not be removed; the sweeper will try"
-            );
-            CleanupStatus::Leaked
-        };
+        // An attempt that counts no more leaves nothing behind.
+        let keep = self.keep && !self.stop.reason().is_some_and(Stop::is_silent);
+        let status = self.container.end(&self.context.engine, keep).await;
         drop(permit);
-        self.reporter.mention(EventBody::Cleaned { status }).await;
+        if let Some(status) = status {
+            self.reporter.mention(EventBody::Cleaned { status }).await;
+        }
     }
 }
 

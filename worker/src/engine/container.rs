@@ -1,111 +1,55 @@
-//! Containers of jobs: made, started, removed, listed.
+//! Containers of jobs: made, started, kept, removed, listed.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig};
+use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptions,
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
 };
-use chrono::{DateTime, Utc};
-use orcaops_common::domain::control::RunningAttempt;
-use orcaops_common::domain::id::WorkerName;
-use orcaops_common::domain::job::Resources;
+use futures_util::StreamExt;
 use orcaops_init::message::Hello;
+use tokio::time::timeout;
 
+use super::body::body;
 use super::connect::Engine;
 use super::error::{EngineError, status};
+use super::plan::{ContainerPlan, label};
 use super::session::Session;
+use super::words;
 
 /// Where init lies in every container.
 pub(super) const INIT_FOLDER: &str = "/.orcaops";
-/// Processes and threads of a job that names no limit.
-const DEFAULT_PIDS: i64 = 1024;
-/// What root may do in a container: enough for package managers and dropping privileges, nothing that
-/// reaches the host.
-const CAPABILITIES: [&str; 8] =
-    ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
+/// How long making a container may take, the volume of init and the network included.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long starting one may take until its init runs.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a removal may take until the container counts as leaked.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(30);
 const REMOVAL_POLL: Duration = Duration::from_millis(50);
-
-/// The labels' names.
-pub(crate) mod label {
-    /// The job.
-    pub(crate) const JOB: &str = "orcaops.job_id";
-    /// Its TTL in seconds.
-    pub(crate) const TTL: &str = "orcaops.ttl";
-    /// When the container was made, RFC 3339.
-    pub(crate) const CREATED_AT: &str = "orcaops.created_at";
-    /// The fleet.
-    pub(crate) const FLEET: &str = "orcaops.fleet";
-    /// The worker.
-    pub(crate) const WORKER: &str = "orcaops.worker";
-    /// The attempt, as `dispatch.delivery`.
-    pub(crate) const ATTEMPT: &str = "orcaops.attempt";
-    /// When any worker of the fleet may remove it, in seconds since 1970.
-    pub(crate) const EXPIRES_AT: &str = "orcaops.expires_at";
-}
-
-/// What a container's labels say.
-#[derive(Debug, Clone)]
-pub(crate) struct Labels {
-    /// The attempt it was made for.
-    pub(crate) attempt: RunningAttempt,
-    /// The job's TTL in seconds.
-    pub(crate) ttl_seconds: u32,
-    /// The fleet.
-    pub(crate) fleet: String,
-    /// The worker.
-    pub(crate) worker: WorkerName,
-    /// When any worker of the fleet may remove it.
-    pub(crate) expires_at: DateTime<Utc>,
-}
-
-impl Labels {
-    fn map(&self) -> HashMap<String, String> {
-        HashMap::from([
-            (label::JOB.to_owned(), self.attempt.job_id.to_string()),
-            (label::TTL.to_owned(), self.ttl_seconds.to_string()),
-            (label::CREATED_AT.to_owned(), Utc::now().to_rfc3339()),
-            (label::FLEET.to_owned(), self.fleet.clone()),
-            (label::WORKER.to_owned(), self.worker.to_string()),
-            (label::ATTEMPT.to_owned(), self.attempt.attempt.to_string()),
-            (label::EXPIRES_AT.to_owned(), self.expires_at.timestamp().to_string()),
-        ])
-    }
-
-    /// Labels of a container that serves no job and lives for seconds.
-    pub(super) fn helper(fleet: &str, life: Duration) -> HashMap<String, String> {
-        let expires_at = Utc::now().timestamp() + i64::try_from(life.as_secs()).unwrap_or(i64::MAX / 2);
-        HashMap::from([
-            (label::FLEET.to_owned(), fleet.to_owned()),
-            (label::EXPIRES_AT.to_owned(), expires_at.to_string()),
-        ])
-    }
-}
-
-/// A container to make.
-#[derive(Debug, Clone)]
-pub(crate) struct ContainerPlan {
-    /// The image.
-    pub(crate) image: String,
-    /// Limits.
-    pub(crate) resources: Resources,
-    /// Labels.
-    pub(crate) labels: Labels,
-}
+/// How long the init of a container that is to be kept may take to end everything in it.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+/// Stands before the names of containers that are kept. The engine lets no label be changed, and what is kept
+/// must be told from what its worker died over.
+const KEPT: &str = "kept-";
 
 impl Engine {
     /// Makes a container, not started. `None` when the image is not on this host.
     pub(crate) async fn create(&self, plan: &ContainerPlan) -> Result<Option<String>, EngineError> {
+        // A container that the engine makes after all is found by the sweeper, by its labels.
+        timeout(CREATE_TIMEOUT, self.make(plan))
+            .await
+            .unwrap_or_else(|_| Err(EngineError::silent("create a container", CREATE_TIMEOUT)))
+    }
+
+    async fn make(&self, plan: &ContainerPlan) -> Result<Option<String>, EngineError> {
         let volume = match self.init_volume(&plan.image, &plan.labels.fleet).await {
             Ok(volume) => volume,
             Err(_) if !self.has_image(&plan.image).await => return Ok(None),
             Err(e) => return Err(e),
         };
-        let body = body(plan, &volume, self.network().await?);
+        let body = body(plan, &volume, self.network(&plan.network).await?);
         let name = format!(
             "orcaops-{}-{}-{:06x}",
             plan.labels.attempt.job_id,
@@ -118,29 +62,79 @@ impl Engine {
             Err(e) if status(&e) == Some(404) && !self.has_image(&plan.image).await => Ok(None),
             Err(e) => {
                 self.look_again().await;
-                Err(EngineError::of(format!("create a container of {}", plan.image), &e))
+                Err(explained(plan, &format!("create a container of {}", plan.image), &e))
             }
         }
     }
 
     /// Attaches to a container, starts it and greets its init.
-    pub(crate) async fn start(&self, container: &str, hello: Hello) -> Result<Session, EngineError> {
-        let options = AttachContainerOptionsBuilder::default()
-            .stream(true)
-            .stdin(true)
-            .stdout(true)
-            .stderr(true)
-            .build();
-        let attached = self
-            .docker
-            .attach_container(container, Some(options))
+    pub(crate) async fn start(
+        &self,
+        container: &str,
+        plan: &ContainerPlan,
+        hello: Hello,
+    ) -> Result<Session, EngineError> {
+        let started = async {
+            let options = AttachContainerOptionsBuilder::default()
+                .stream(true)
+                .stdin(true)
+                .stdout(true)
+                .stderr(true)
+                .build();
+            let attached = self
+                .docker
+                .attach_container(container, Some(options))
+                .await
+                .map_err(|e| EngineError::of("attach to the container", &e))?;
+            if let Err(e) = self.docker.start_container(container, None).await {
+                self.look_again().await;
+                return Err(explained(plan, "start the container", &e));
+            }
+            Ok(attached)
+        };
+        let attached = timeout(START_TIMEOUT, started)
             .await
-            .map_err(|e| EngineError::of("attach to the container", &e))?;
-        if let Err(e) = self.docker.start_container(container, None).await {
-            self.look_again().await;
-            return Err(EngineError::of("start the container", &e));
-        }
+            .unwrap_or_else(|_| Err(EngineError::silent("start the container", START_TIMEOUT)))?;
         Session::open(attached, hello).await
+    }
+
+    /// The user that the container's image names, if it names one.
+    pub(crate) async fn image_user(&self, container: &str) -> Result<Option<String>, EngineError> {
+        let failed = |e| EngineError::of("look up the image's user", &e);
+        let image = self.docker.inspect_container(container, None).await.map_err(failed)?.image;
+        let image = self.docker.inspect_image(&image.unwrap_or_default()).await.map_err(failed)?;
+        Ok(image.config.and_then(|config| config.user).filter(|user| !user.is_empty()))
+    }
+
+    /// Keeps a container whose session has ended: waits until nothing runs in it any more, and marks it as kept.
+    /// `false` when that can't be done.
+    pub(crate) async fn keep(&self, container: &str) -> bool {
+        if timeout(END_PATIENCE, self.end(container)).await.is_err() {
+            tracing::warn!(container.id = container, "init did not end a container; it is killed");
+            if let Err(e) = self.docker.kill_container(container, None::<KillContainerOptions>).await {
+                tracing::warn!(container.id = container, error = %e, "cannot kill a container");
+            }
+        }
+        let marked = async {
+            let inspected = self.docker.inspect_container(container, None).await?;
+            if inspected.state.and_then(|state| state.running).unwrap_or(true) {
+                return Ok(false);
+            }
+            let name = inspected.name.unwrap_or_default();
+            let name = format!("{KEPT}{}", name.trim_start_matches('/'));
+            let options = RenameContainerOptionsBuilder::default().name(&name).build();
+            self.docker.rename_container(container, options).await.map(|()| true)
+        };
+        timeout(END_PATIENCE, marked).await.unwrap_or(Ok(false)).unwrap_or_else(|e| {
+            tracing::warn!(container.id = container, error = %e, "cannot keep a container");
+            false
+        })
+    }
+
+    /// Waits until a container runs no more. An exit code other than 0 is an error to the driver.
+    async fn end(&self, container: &str) {
+        let mut ends = std::pin::pin!(self.docker.wait_container(container, None));
+        while ends.next().await.is_some() {}
     }
 
     /// Removes a container and waits until it is gone; `false` when it is not.
@@ -163,11 +157,8 @@ impl Engine {
         tokio::time::timeout(REMOVAL_PATIENCE, gone).await.is_ok()
     }
 
-    /// Ids and labels of all containers of a fleet, running or not.
-    pub(crate) async fn containers(
-        &self,
-        fleet: &str,
-    ) -> Result<Vec<(String, HashMap<String, String>)>, EngineError> {
+    /// All containers of a fleet, running or not.
+    pub(crate) async fn containers(&self, fleet: &str) -> Result<Vec<Container>, EngineError> {
         let filters = HashMap::from([("label", vec![format!("{}={fleet}", label::FLEET)])]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         let list = self
@@ -175,44 +166,51 @@ impl Engine {
             .list_containers(Some(options))
             .await
             .map_err(|e| EngineError::of("list containers", &e))?;
-        Ok(list.into_iter().filter_map(|c| Some((c.id?, c.labels?))).collect())
+        Ok(list.into_iter().filter_map(Container::new).collect())
     }
 }
 
-fn body(plan: &ContainerPlan, volume: &str, network: &str) -> ContainerCreateBody {
-    let resources = &plan.resources;
-    #[expect(clippy::cast_possible_truncation, reason = "validated: at most 1024 CPUs")]
-    let nano_cpus = resources.cpu.map(|cpu| (cpu * 1e9).round() as i64);
-    let memory = resources.memory.map(|m| i64::try_from(m).unwrap_or(i64::MAX));
-    ContainerCreateBody {
-        image: Some(plan.image.clone()),
-        entrypoint: Some(vec![format!("{INIT_FOLDER}/init")]),
-        cmd: Some(Vec::new()),
-        labels: Some(plan.labels.map()),
-        open_stdin: Some(true),
-        // A dead worker's containers end: init reads end-of-file.
-        stdin_once: Some(true),
-        attach_stdin: Some(true),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        tty: Some(false),
-        // An image's health check would run beside the steps.
-        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
-        host_config: Some(HostConfig {
-            binds: Some(vec![format!("{volume}:{INIT_FOLDER}:ro")]),
-            auto_remove: Some(true),
-            log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
-            network_mode: Some(network.to_owned()),
-            nano_cpus,
-            memory,
-            // No swap: the limit is the limit.
-            memory_swap: memory,
-            pids_limit: Some(resources.pids.map_or(DEFAULT_PIDS, i64::from)),
-            cap_drop: Some(vec!["ALL".to_owned()]),
-            cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
-            security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            ..Default::default()
-        }),
-        ..Default::default()
+/// A container, as a list of the engine's shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Container {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its names.
+    pub(crate) names: Vec<String>,
+    /// Its image, as whoever made it named it.
+    pub(crate) image: String,
+    /// Whether it runs.
+    pub(crate) is_running: bool,
+    /// The engine's words for how it is.
+    pub(crate) status: String,
+    /// Its labels.
+    pub(crate) labels: HashMap<String, String>,
+}
+
+impl Container {
+    fn new(summary: ContainerSummary) -> Option<Self> {
+        let names = summary.names.unwrap_or_default();
+        Some(Self {
+            id: summary.id?,
+            names: names.iter().map(|name| name.trim_start_matches('/').to_owned()).collect(),
+            image: summary.image.unwrap_or_default(),
+            is_running: summary.state.is_some_and(|state| state.as_ref() == "running"),
+            status: summary.status.unwrap_or_default(),
+            labels: summary.labels?,
+        })
+    }
+
+    /// Whether its job's end let it be kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.names.iter().any(|name| name.starts_with(KEPT))
+    }
+}
+
+fn explained(plan: &ContainerPlan, what: &str, error: &bollard::errors::Error) -> EngineError {
+    match error {
+        bollard::errors::Error::DockerResponseServerError { message, .. } => {
+            words::at_fault(plan, what, message).unwrap_or_else(|| EngineError::of(what, error))
+        }
+        _ => EngineError::of(what, error),
     }
 }

@@ -1,10 +1,12 @@
 //! What can go wrong with the engine, by what an attempt can do about it.
 
+use std::time::Duration;
+
 use bollard::errors::Error;
 use orcaops_common::domain::run::EndCause;
 
 /// An engine operation failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// The engine can't be reached.
     #[error(
@@ -63,6 +65,20 @@ impl EngineError {
             other => (other.to_string(), Failure::Transient(cause(&other.to_string()))),
         };
         Self::Failed { what: what.into(), reason: reason.trim().to_owned(), failure }
+    }
+
+    /// An engine that was asked to do `what` and said nothing for so long.
+    pub(crate) fn silent(what: &str, patience: Duration) -> Self {
+        Self::Failed {
+            what: what.to_owned(),
+            reason: format!("the engine did not answer within {} s", patience.as_secs()),
+            failure: Failure::Transient(EndCause::Engine),
+        }
+    }
+
+    /// What the engine does not have or can't do, and the spec asks for.
+    pub(crate) fn refused(what: impl Into<String>, reason: impl Into<String>, cause: EndCause) -> Self {
+        Self::Failed { what: what.into(), reason: reason.into(), failure: Failure::Permanent(cause) }
     }
 
     /// A pull that failed.

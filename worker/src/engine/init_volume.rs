@@ -11,8 +11,9 @@ use bollard::query_parameters::{
 };
 
 use super::connect::Engine;
-use super::container::{INIT_FOLDER, Labels};
+use super::container::INIT_FOLDER;
 use super::error::{EngineError, status};
+use super::plan::Labels;
 use crate::init_binary;
 
 /// How long another worker may take to fill the volume before its helper is taken for dead.

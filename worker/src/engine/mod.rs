@@ -1,14 +1,18 @@
 //! The container engine, as attempts see it. The only part that knows bollard.
 
+mod body;
 mod connect;
 mod container;
 mod error;
 mod image;
 mod init_volume;
 mod network;
+mod plan;
 mod session;
+mod words;
 
 pub(crate) use connect::Engine;
-pub(crate) use container::{ContainerPlan, Labels, label};
+pub(crate) use container::Container;
 pub use error::{EngineError, Failure};
+pub(crate) use plan::{ContainerPlan, Labels, label};
 pub(crate) use session::{Session, unexpected};

@@ -126,6 +126,22 @@ pub(super) fn ports(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<Str
     ports
 }
 
+/// A port of the host serves one port of the container, and a container without a network has none.
+pub(super) fn check_ports(report: &mut Report, network: &str, ports: &BTreeMap<String, u16>) {
+    if network == NO_NETWORK && !ports.is_empty() {
+        let advice = "leave one of the two out";
+        report.add("/ports".to_owned(), format!("can't be published with /network `{NO_NETWORK}`; {advice}"));
+    }
+    let mut taken: HashMap<(u16, &str), &str> = HashMap::new();
+    for (inside, outside) in ports {
+        let protocol = inside.rsplit('/').next().unwrap_or_default();
+        if let Some(first) = taken.insert((*outside, protocol), inside) {
+            let what = format!("is {outside}, where `{first}` is published already; give each its own");
+            report.add(child("/ports", inside), what);
+        }
+    }
+}
+
 /// A container's port as the engine writes it.
 fn container_port(name: &str) -> Option<String> {
     let (number, protocol) = name.split_once('/').unwrap_or((name, "tcp"));

@@ -11,7 +11,9 @@ use super::error::Invalid;
 use super::input::inputs;
 use super::node::{Fields, Node};
 use super::pattern::patterns;
-use super::placement::{absolute, cache, check_mounts, labels, network, plain_name, ports, tmpfs, volumes};
+use super::placement::{
+    absolute, cache, check_mounts, check_ports, labels, network, plain_name, ports, tmpfs, volumes,
+};
 use super::report::Report;
 use super::retry::retry;
 use super::sandbox::sandbox;
@@ -160,6 +162,7 @@ fn rest(fields: &Fields<'_>, report: &mut Report) -> Option<JobSpec> {
         ..plain
     };
     check_mounts(report, &spec.volumes, &spec.cache, &spec.tmpfs);
+    check_ports(report, &spec.network, &spec.ports);
     Some(spec)
 }
 

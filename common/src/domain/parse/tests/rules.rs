@@ -337,6 +337,10 @@ fn networks_ports_and_labels_are_checked() {
     refused_at("/ports", json!({"http": 80}), "/ports/http", "write it as `80/tcp`");
     refused_at("/ports", json!({"80/tcp": 0}), "/ports/80~1tcp", "from 1 to 65535");
     assert_eq!(accepted("/ports", json!({"80": 8082})).ports.get("80/tcp"), Some(&8082));
+    let twice = json!({"80/tcp": 8082, "81/tcp": 8082});
+    refused_at("/ports", twice, "/ports/81~1tcp", "where `80/tcp` is published already");
+    let apart = json!({"80/tcp": 8082, "80/udp": 8082});
+    assert_eq!(accepted("/ports", apart).ports.len(), 2);
     refused_at("/labels", json!({"orcaops.x": "1"}), "/labels/orcaops.x", "keeps for itself");
     refused_at("/labels", json!({"a": 1}), "/labels/a", "write it as a string");
     refused("/registry_auth", json!(""), "use 1 to 128");

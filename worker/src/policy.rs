@@ -1,0 +1,238 @@
+//! What jobs may ask of a worker's host: its operator's rules against a job's spec. Pure.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use orcaops_common::config::Credentials;
+use orcaops_common::domain::job::{DEFAULT_NETWORK, JobSpec, NO_NETWORK};
+
+/// The registry of images that name none.
+const DEFAULT_REGISTRY: &str = "docker.io";
+/// Other names of it that people and tools write.
+const DEFAULT_REGISTRY_ALIASES: [&str; 3] =
+    ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+
+/// What jobs may ask of a worker's host. By default nothing but a container of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Absolute folders of the host: what lies below them may be mounted.
+    pub volumes: Vec<String>,
+    /// Networks of the engine that jobs may join.
+    pub networks: Vec<String>,
+    /// The address of the host that ports may be published on, if they may be.
+    pub publish: Option<IpAddr>,
+    /// What registries are shown, by the names that jobs use.
+    pub credentials: Credentials,
+}
+
+/// Something that a job asks for and does not get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// JSON pointer to the field of the spec.
+    pub(crate) pointer: String,
+    /// Why not, and what the operator would have to set.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.pointer, self.reason)
+    }
+}
+
+impl Policy {
+    /// Everything that the job asks for and may not have here.
+    pub(crate) fn refusals(&self, spec: &JobSpec) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        let mut refuse = |pointer: String, reason: String| refusals.push(Refusal { pointer, reason });
+
+        for (n, volume) in spec.volumes.iter().enumerate() {
+            if !self.volumes.iter().any(|prefix| is_below(&volume.source, prefix)) {
+                let source = &volume.source;
+                refuse(
+                    format!("/volumes/{n}/source"),
+                    format!(
+                        "is {source}, which lies below no folder that this worker's operator allows; {}",
+                        advice("allow it", "allow-volumes", "ORCAOPS_ALLOW_VOLUMES", "a folder above it")
+                    ),
+                );
+            }
+        }
+        let network = spec.network.as_str();
+        if network != DEFAULT_NETWORK
+            && network != NO_NETWORK
+            && !self.networks.iter().any(|allowed| allowed == network)
+        {
+            refuse(
+                "/network".to_owned(),
+                format!(
+                    "is {network}, which this worker's operator does not allow; {}",
+                    advice("allow it", "allow-networks", "ORCAOPS_ALLOW_NETWORKS", "its name")
+                ),
+            );
+        }
+        if !spec.ports.is_empty() && self.publish.is_none() {
+            refuse(
+                "/ports".to_owned(),
+                format!(
+                    "can't be published on this worker's host; {}",
+                    advice("allow that", "allow-ports", "ORCAOPS_ALLOW_PORTS", "`true`")
+                ),
+            );
+        }
+        if let Some(name) = &spec.registry_auth {
+            match self.credentials.get(name) {
+                None => refuse(
+                    "/registry_auth".to_owned(),
+                    format!(
+                        "is {name}, and this worker's operator has configured no credential of that name; {}",
+                        advice("add it", "credentials", "ORCAOPS_CREDENTIALS", "a file that has it")
+                    ),
+                ),
+                // Else a job could have the password sent wherever it likes.
+                Some(credential) if !is_same_registry(&credential.server, registry(&spec.sandbox.image)) => {
+                    let (server, image) = (&credential.server, registry(&spec.sandbox.image));
+                    refuse(
+                        "/registry_auth".to_owned(),
+                        format!(
+                            "is {name}, a credential for {server}, and /sandbox/image comes from {image}; name a \
+                             credential for that registry, or leave the field out"
+                        ),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        refusals
+    }
+}
+
+fn advice(what: &str, flag: &str, variable: &str, value: &str) -> String {
+    format!("the operator can {what} by setting --{flag} or {variable} to {value}")
+}
+
+/// Whether `path` is the folder `prefix` or lies in it, as the two are written. Symbolic links are not looked
+/// at: the engine that follows them may run on another machine.
+fn is_below(path: &str, prefix: &str) -> bool {
+    let names = |path| str::split(path, '/').filter(|name| !name.is_empty() && *name != ".");
+    if names(path).any(|name| name == "..") {
+        return false;
+    }
+    let mut path = names(path);
+    names(prefix).all(|name| path.next() == Some(name))
+}
+
+/// The registry that an image comes from.
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => DEFAULT_REGISTRY,
+    }
+}
+
+/// Whether a credential's server is that registry, however it is written.
+fn is_same_registry(server: &str, registry: &str) -> bool {
+    let bare = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let host = bare.split('/').next().unwrap_or_default();
+    let plain = |host: &str| {
+        let host = host.to_ascii_lowercase();
+        if DEFAULT_REGISTRY_ALIASES.contains(&host.as_str()) { DEFAULT_REGISTRY.to_owned() } else { host }
+    };
+    plain(host) == plain(registry)
+}
+
+#[cfg(test)]
+mod tests {
+    use orcaops_common::config::Credential;
+    use orcaops_common::domain::job::JobCommand;
+    use orcaops_common::domain::placement::Volume;
+
+    use super::*;
+
+    fn spec() -> JobSpec {
+        JobSpec::new("registry.corp:5000/app", vec![JobCommand::shell("true")])
+    }
+
+    fn pointers(policy: &Policy, spec: &JobSpec) -> Vec<String> {
+        policy.refusals(spec).into_iter().map(|refusal| refusal.pointer).collect()
+    }
+
+    fn volume(source: &str) -> Volume {
+        Volume { source: source.to_owned(), target: "/data".to_owned(), read_only: false }
+    }
+
+    #[test]
+    fn a_prefix_is_compared_by_whole_names_and_the_root_only_counts_when_it_is_written() {
+        let rows = [
+            ("/srv/data", "/srv/data", true),
+            ("/srv/data/", "/srv/data", true),
+            ("/srv//data/./x", "/srv/data/", true),
+            ("/srv/database", "/srv/data", false),
+            ("/srv", "/srv/data", false),
+            ("/srv/data/../../etc", "/srv/data", false),
+            ("/etc", "/", true),
+            ("/srv/../etc", "/", false),
+        ];
+        for (path, prefix, expected) in rows {
+            assert_eq!(is_below(path, prefix), expected, "{path} below {prefix}");
+        }
+    }
+
+    #[test]
+    fn by_default_a_job_gets_nothing_of_its_host() {
+        let plain = spec();
+        assert_eq!(pointers(&Policy::default(), &plain), Vec::<String>::new());
+        let greedy = JobSpec {
+            volumes: vec![volume("/etc"), volume("/")],
+            network: "ci".to_owned(),
+            ports: [("80/tcp".to_owned(), 8080)].into(),
+            registry_auth: Some("corp".to_owned()),
+            ..spec()
+        };
+        let expected = ["/volumes/0/source", "/volumes/1/source", "/network", "/ports", "/registry_auth"];
+        assert_eq!(pointers(&Policy::default(), &greedy), expected);
+        for refusal in Policy::default().refusals(&greedy) {
+            assert!(refusal.reason.contains("the operator can"), "{refusal}");
+            assert!(refusal.reason.contains("ORCAOPS_"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_the_operator_allows_is_granted_and_nothing_beside_it() {
+        let credential = Credential {
+            server: "https://registry.corp:5000/v2/".to_owned(),
+            username: "ci".to_owned(),
+            password: "x".to_owned(),
+        };
+        let policy = Policy {
+            volumes: vec!["/srv".to_owned()],
+            networks: vec!["ci".to_owned()],
+            publish: Some(IpAddr::from([127, 0, 0, 1])),
+            credentials: [("corp".to_owned(), credential)].into_iter().collect(),
+        };
+        let mut asks = JobSpec {
+            volumes: vec![volume("/srv/cache")],
+            network: "ci".to_owned(),
+            ports: [("80/tcp".to_owned(), 8080)].into(),
+            registry_auth: Some("corp".to_owned()),
+            ..spec()
+        };
+        assert_eq!(pointers(&policy, &asks), Vec::<String>::new());
+        asks.network = "cid".to_owned();
+        asks.volumes.push(volume("/srvx"));
+        assert_eq!(pointers(&policy, &asks), ["/volumes/1/source", "/network"]);
+        asks = JobSpec { registry_auth: Some("corp".to_owned()), ..spec() };
+        asks.sandbox.image = "evil.example/app".to_owned();
+        assert_eq!(pointers(&policy, &asks), ["/registry_auth"], "a password goes to its own registry only");
+    }
+
+    #[test]
+    fn an_image_without_a_registry_comes_from_the_default_one() {
+        assert_eq!(registry("alpine:3"), DEFAULT_REGISTRY);
+        assert_eq!(registry("library/alpine"), DEFAULT_REGISTRY);
+        assert_eq!(registry("localhost/a"), "localhost");
+        assert_eq!(registry("127.0.0.1:5000/a:1"), "127.0.0.1:5000");
+        assert!(is_same_registry("https://index.docker.io/v1/", DEFAULT_REGISTRY));
+        assert!(!is_same_registry("registry.corp", "registry.corp:5000"));
+    }
+}
