@@ -1,15 +1,19 @@
 //! The engine, as tests look at it.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bollard::Docker;
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
+    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
+    RenameContainerOptionsBuilder,
 };
+
+use futures_util::TryStreamExt;
 
 use crate::wait::until;
 
@@ -91,6 +95,27 @@ impl FleetContainers {
             let _ = self.docker.remove_network(&network.id.unwrap_or_default()).await;
         }
         Ok(())
+    }
+
+    /// Gives a container another name.
+    pub async fn rename(&self, id: &str, name: &str) -> Result<()> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        Ok(self.docker.rename_container(id, options).await?)
+    }
+
+    /// A file of a container, which need not run.
+    pub async fn file(&self, id: &str, path: &str) -> Result<Vec<u8>> {
+        let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let mut pieces = self.docker.download_from_container(id, Some(options));
+        let mut archive = Vec::new();
+        while let Some(piece) = pieces.try_next().await? {
+            archive.extend_from_slice(&piece);
+        }
+        let mut archive = tar::Archive::new(archive.as_slice());
+        let mut entry = archive.entries()?.next().context("an empty archive")??;
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content)?;
+        Ok(content)
     }
 
     /// What the engine says of a container.
