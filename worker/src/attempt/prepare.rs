@@ -4,23 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use orcaops_common::config::Credential;
 use orcaops_common::domain::job::{DEFAULT_WORKDIR, JobSpec};
+use orcaops_common::domain::placement::PullPolicy;
+use orcaops_common::domain::run::EndCause;
 use orcaops_init::message::Hello;
+use tokio::time::timeout;
 
 use super::container::Held;
 use super::log::JobLog;
 use super::outcome::Interrupt;
-use crate::engine::{ContainerPlan, Engine, EngineError};
+use crate::engine::{ContainerPlan, Engine, EngineError, Wanted};
 use crate::registry::StopSignal;
 
 /// How long after its TTL any worker of the fleet may remove a job's container.
 pub(crate) const EXPIRY_SLACK: Duration = Duration::from_secs(10 * 60);
+
+/// How often a job's log says how far a pull is.
+const PULL_NEWS: Duration = Duration::from_secs(3);
 
 /// Makes the container, pulling its image when it is not there. What is made or in the making is in `container`,
 /// whatever happens next.
 pub(crate) async fn create(
     engine: &Arc<Engine>,
     plan: &Arc<ContainerPlan>,
+    pull: &Pulling<'_>,
     log: &JobLog,
     stop: &mut StopSignal,
     container: &mut Held,
@@ -28,25 +36,73 @@ pub(crate) async fn create(
     tokio::select! {
         biased;
         why = stop.stopped() => Err(Interrupt::Stopped(why)),
-        made = make(engine, plan, log, container) => Ok(made?),
+        made = make(engine, plan, pull, log, container) => Ok(made?),
     }
 }
 
 async fn make(
     engine: &Arc<Engine>,
     plan: &Arc<ContainerPlan>,
+    pulling: &Pulling<'_>,
     log: &JobLog,
     container: &mut Held,
 ) -> Result<(), EngineError> {
+    if pulling.policy == PullPolicy::Always {
+        pull(engine, &plan.image, pulling, log).await?;
+    }
     if container.make(engine, plan).await? {
         return Ok(());
     }
-    log.system(format!("pulling image {}", plan.image)).await;
-    engine.pull(&plan.image).await?;
-    if container.make(engine, plan).await? {
-        return Ok(());
+    if pulling.policy == PullPolicy::Never {
+        let reason =
+            "it is not on the worker's host, and /pull_policy is `never`; pull it there, or choose another";
+        return Err(EngineError::refused(format!("use image {}", plan.image), reason, EndCause::Image));
     }
-    Err(EngineError::pull(&plan.image, "not found after it was pulled"))
+    if pulling.policy == PullPolicy::IfNotPresent {
+        pull(engine, &plan.image, pulling, log).await?;
+        if container.make(engine, plan).await? {
+            return Ok(());
+        }
+    }
+    Err(EngineError::pull(&plan.image, None, "not found after it was pulled"))
+}
+
+/// When and how an image is pulled.
+pub(crate) struct Pulling<'a> {
+    /// When.
+    pub(crate) policy: PullPolicy,
+    /// What the registry is shown, with the name that the job knows it by.
+    pub(crate) credential: Option<(&'a str, &'a Credential)>,
+}
+
+/// Waits for a pull, and says in the job's log how it goes.
+async fn pull(engine: &Engine, image: &str, pulling: &Pulling<'_>, log: &JobLog) -> Result<(), EngineError> {
+    log.system(format!("pulling image {image}")).await;
+    let (name, credential) = pulling.credential.unzip();
+    let wanted = Wanted {
+        image: image.to_owned(),
+        credential: name.map(str::to_owned),
+        always: pulling.policy == PullPolicy::Always,
+    };
+    let mut pull = engine.pull(&wanted, credential);
+    let mut last = None;
+    loop {
+        match timeout(PULL_NEWS, pull.done()).await {
+            Ok(done) => {
+                log.system(done?).await;
+                return Ok(());
+            }
+            Err(_) => {
+                let progress = pull.progress();
+                if progress != last
+                    && let Some(words) = &progress
+                {
+                    log.system(format!("pulling image {image}: {words}")).await;
+                }
+                last = progress;
+            }
+        }
+    }
 }
 
 /// What the worker greets init with.

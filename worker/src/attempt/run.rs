@@ -172,6 +172,11 @@ impl<'a> Attempt<'a> {
         self.end_at(self.deadline, &stopper);
         let refusals = self.context.config.policy.refusals(&self.job.spec);
         let plan = Arc::new(self.plan());
+        let (spec, credentials) = (&self.job.spec, &self.context.config.policy.credentials);
+        let pulling = prepare::Pulling {
+            policy: spec.pull_policy,
+            credential: spec.registry_auth.as_deref().and_then(|name| Some((name, credentials.get(name)?))),
+        };
         let mut stop = self.stop.clone();
         let claim = async {
             let claimed = self.reporter.claim().await;
@@ -187,7 +192,8 @@ impl<'a> Attempt<'a> {
                 let failure = Failure::Permanent(EndCause::Policy);
                 return Err(Interrupt::Failed { failure, reason: reasons.join("; ") });
             }
-            prepare::create(&self.context.engine, &plan, log, &mut stop, &mut self.container).await
+            let (engine, held) = (&self.context.engine, &mut self.container);
+            prepare::create(engine, &plan, &pulling, log, &mut stop, held).await
         };
         let (claimed, created) = tokio::join!(claim, create);
         match claimed? {

@@ -1,12 +1,11 @@
 //! The connection to the engine.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bollard::Docker;
 
 use super::error::EngineError;
+use super::pull::Pulls;
 
 /// How long an engine that accepts a connection may take to answer the first question.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,8 +17,8 @@ pub(crate) struct Engine {
     pub(super) init_volume: tokio::sync::Mutex<Option<String>>,
     /// Whether the network of jobs is there.
     pub(super) network: tokio::sync::Mutex<bool>,
-    /// One pull at a time of each image; who waits finds it there.
-    pub(super) pulls: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// The pulls under way.
+    pub(super) pulls: Pulls,
 }
 
 impl Engine {
@@ -40,7 +39,7 @@ impl Engine {
             docker,
             init_volume: tokio::sync::Mutex::default(),
             network: tokio::sync::Mutex::default(),
-            pulls: Mutex::default(),
+            pulls: Pulls::default(),
         })
     }
 

@@ -81,9 +81,9 @@ impl EngineError {
         Self::Failed { what: what.into(), reason: reason.into(), failure: Failure::Permanent(cause) }
     }
 
-    /// A pull that failed.
-    pub(crate) fn pull(image: &str, reason: &str) -> Self {
-        let failure = if says_there_is_no_such_image(reason) {
+    /// A pull that failed. `credential` names what the registry was shown.
+    pub(crate) fn pull(image: &str, credential: Option<&str>, reason: &str) -> Self {
+        let failure = if says(&NO_SUCH_IMAGE, reason) || says(&NOT_ALLOWED, reason) {
             Failure::Permanent(EndCause::Image)
         } else {
             match cause(reason) {
@@ -91,7 +91,15 @@ impl EngineError {
                 _ => Failure::Transient(EndCause::Image),
             }
         };
-        Self::Failed { what: format!("pull image {image}"), reason: reason.trim().to_owned(), failure }
+        let advice = match credential {
+            _ if !says(&NOT_ALLOWED, reason) => String::new(),
+            None => {
+                "; if it is a private one, name a credential of the worker's in /registry_auth".to_owned()
+            }
+            Some(name) => format!("; the registry was shown the credential {name} of /registry_auth"),
+        };
+        let reason = format!("{}{advice}", reason.trim());
+        Self::Failed { what: format!("pull image {image}"), reason, failure }
     }
 }
 
@@ -107,19 +115,16 @@ fn cause(reason: &str) -> EndCause {
     if reason.contains("no space left on device") { EndCause::Disk } else { EndCause::Engine }
 }
 
-/// Engines say so in words only.
-fn says_there_is_no_such_image(reason: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "not found",
-        "manifest unknown",
-        "does not exist",
-        "access denied",
-        "denied:",
-        "unauthorized",
-        "invalid reference format",
-    ];
+/// What engines say of an image that does not exist. They say it in words only.
+const NO_SUCH_IMAGE: [&str; 4] =
+    ["not found", "manifest unknown", "does not exist", "invalid reference format"];
+/// What they say of one that may not be had.
+const NOT_ALLOWED: [&str; 5] =
+    ["access denied", "denied:", "unauthorized", "no basic auth credentials", "authentication required"];
+
+fn says(words: &[&str], reason: &str) -> bool {
     let reason = reason.to_lowercase();
-    WORDS.iter().any(|w| reason.contains(w))
+    words.iter().any(|word| reason.contains(word))
 }
 
 #[cfg(test)]
@@ -129,10 +134,10 @@ mod tests {
     #[test]
     fn an_image_that_does_not_exist_is_not_tried_again() {
         let gone = "pull access denied for nope, repository does not exist or may require 'docker login'";
-        assert_eq!(EngineError::pull("nope", gone).failure(), Failure::Permanent(EndCause::Image));
+        assert_eq!(EngineError::pull("nope", None, gone).failure(), Failure::Permanent(EndCause::Image));
         let net = "Get \"https://registry.example/v2/\": dial tcp: i/o timeout";
-        assert_eq!(EngineError::pull("nope", net).failure(), Failure::Transient(EndCause::Image));
+        assert_eq!(EngineError::pull("nope", None, net).failure(), Failure::Transient(EndCause::Image));
         let full = "write /var/lib/docker/tmp/x: no space left on device";
-        assert_eq!(EngineError::pull("nope", full).failure(), Failure::Transient(EndCause::Disk));
+        assert_eq!(EngineError::pull("nope", None, full).failure(), Failure::Transient(EndCause::Disk));
     }
 }

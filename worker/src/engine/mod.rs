@@ -8,6 +8,8 @@ mod image;
 mod init_volume;
 mod network;
 mod plan;
+mod progress;
+mod pull;
 mod session;
 mod words;
 
@@ -15,4 +17,5 @@ pub(crate) use connect::Engine;
 pub(crate) use container::Container;
 pub use error::{EngineError, Failure};
 pub(crate) use plan::{ContainerPlan, Labels, label};
+pub(crate) use pull::Wanted;
 pub(crate) use session::{Session, unexpected};
