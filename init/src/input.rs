@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use orcaops_init::message::{InputEntry, InputLink, InputsDone};
 
 use crate::output::clip;
-use crate::sys;
+use crate::sys::{self, Ids};
+use crate::user::User;
 
 /// The permission bits that an input may have: no set-user-id and its like.
 const MODE_BITS: u32 = 0o777;
@@ -45,20 +46,40 @@ fn refuse<T>(reason: &str) -> Result<T, Failure> {
 /// Makes inputs until the first failure, which it keeps.
 pub(crate) struct Inputs {
     workdir: PathBuf,
+    /// Whom they are given to, where init is root and others are to have them.
+    owner: Option<Ids>,
     failure: Option<Failure>,
     /// The file that data goes to, with its path. It is there without a file after a failure.
     current: Option<(String, Option<File>)>,
 }
 
 impl Inputs {
-    /// `unmade` is why the working folder could not be made.
-    pub(crate) fn new(workdir: PathBuf, unmade: Option<io::Error>) -> Self {
-        let mut inputs = Self { workdir, failure: None, current: None };
-        if let Some(error) = unmade {
-            let folder = inputs.workdir.display().to_string();
-            inputs.keep(&folder, error.into());
+    /// `owner` is the user that they belong to, if not init's own.
+    pub(crate) fn new(workdir: PathBuf, owner: Option<&str>) -> Self {
+        let mut inputs = Self { workdir, owner: None, failure: None, current: None };
+        match owner.map(User::find).transpose() {
+            Ok(user) => inputs.owner = user.map(|user| user.ids()),
+            Err(reason) => {
+                let folder = inputs.workdir.display().to_string();
+                inputs.keep(&folder, Failure { reason, disk_full: false });
+            }
         }
         inputs
+    }
+
+    /// Makes the working folder where it is missing.
+    pub(crate) fn make_workdir(&mut self) {
+        let folder = self.workdir.display().to_string();
+        self.attempt(&folder, |inputs| {
+            if inputs.workdir.is_dir() {
+                return Ok(());
+            }
+            std::fs::create_dir_all(&inputs.workdir)?;
+            if let Some(owner) = &inputs.owner {
+                std::os::unix::fs::chown(&inputs.workdir, Some(owner.uid), Some(owner.gid))?;
+            }
+            Ok(())
+        });
     }
 
     pub(crate) fn directory(&mut self, entry: &InputEntry) {
@@ -66,7 +87,7 @@ impl Inputs {
         self.attempt(&entry.path, |inputs| {
             let mut folder = inputs.open_workdir()?;
             for name in components(&entry.path)? {
-                folder = enter(&folder, &name)?;
+                folder = inputs.enter(&folder, &name)?;
             }
             let folder = sys::open_at(folder.as_fd(), c".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
             File::from(folder)
@@ -86,6 +107,8 @@ impl Inputs {
                 return refuse("something that is not a file has its name");
             }
             opened.set_len(0)?;
+            // Before the mode: a change of owner takes bits away.
+            inputs.give(&folder, &name)?;
             opened.set_permissions(Permissions::from_mode(entry.mode & MODE_BITS))?;
             file = Some(opened);
             Ok(())
@@ -124,6 +147,7 @@ impl Inputs {
                 }
                 other => other?,
             }
+            inputs.give(&folder, &name)?;
             Ok(())
         });
     }
@@ -164,19 +188,25 @@ impl Inputs {
         let Some(last) = names.pop() else { return refuse("it names no file") };
         let mut folder = self.open_workdir()?;
         for name in names {
-            folder = enter(&folder, &name)?;
+            folder = self.enter(&folder, &name)?;
         }
         Ok((folder, last))
     }
-}
 
-/// Opens a folder that is a folder and not a link, after making it where it is missing.
-fn enter(folder: &OwnedFd, name: &CString) -> io::Result<OwnedFd> {
-    match sys::make_dir_at(folder.as_fd(), name, IMPLIED_FOLDER) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-        _ => {}
+    /// Opens a folder that is a folder and not a link, after making it where it is missing.
+    fn enter(&self, folder: &OwnedFd, name: &CString) -> io::Result<OwnedFd> {
+        match sys::make_dir_at(folder.as_fd(), name, IMPLIED_FOLDER) {
+            Ok(()) => self.give(folder, name)?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+        sys::open_at(folder.as_fd(), name, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0)
     }
-    sys::open_at(folder.as_fd(), name, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0)
+
+    /// Gives what was made to its owner.
+    fn give(&self, folder: &OwnedFd, name: &CString) -> io::Result<()> {
+        self.owner.as_ref().map_or(Ok(()), |ids| sys::chown_at(folder.as_fd(), name, ids.uid, ids.gid))
+    }
 }
 
 /// The names in a relative path.

@@ -73,6 +73,10 @@ pub struct Hello {
     pub workdir: String,
     /// Whether to make `workdir` when it is missing.
     pub make_workdir: bool,
+    /// The user to whom `workdir`, if it is made, and inputs belong, as [`StepStart::user`] has it; init's own when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// See [`FromInit::Hello`].

@@ -209,8 +209,10 @@ impl Server {
         if !workdir.is_absolute() {
             return Err(Leave::Fatal(format!("the working folder {} is not absolute", hello.workdir)));
         }
-        let made = if hello.make_workdir { std::fs::create_dir_all(&workdir) } else { Ok(()) };
-        let inputs = Inputs::new(workdir.clone(), made.err());
+        let mut inputs = Inputs::new(workdir.clone(), hello.owner.as_deref());
+        if hello.make_workdir {
+            inputs.make_workdir();
+        }
         self.session = Some(Session { workdir, lease: Duration::from_millis(hello.lease_ms), inputs });
         self.out.send(&FromInit::Hello(Ready { version: PROTOCOL_VERSION }));
         Ok(())

@@ -253,6 +253,13 @@ pub(crate) fn symlink_at(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> io:
     Ok(())
 }
 
+/// Gives `name` in the folder `dir` to another user and group; a link itself, not what it leads to.
+pub(crate) fn chown_at(dir: BorrowedFd<'_>, name: &CStr, uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: `name` ends with a NUL and outlives the call, and `dir` is open.
+    check(unsafe { libc::fchownat(dir.as_raw_fd(), name.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) })?;
+    Ok(())
+}
+
 /// Removes the file or link `name` from the folder `dir`.
 pub(crate) fn unlink_at(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     // SAFETY: `name` ends with a NUL and outlives the call, and `dir` is open.

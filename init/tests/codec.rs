@@ -39,7 +39,7 @@ fn to_init() -> impl Strategy<Value = ToInit> {
     prop_oneof![
         (any::<u16>(), any::<u64>(), ".*", any::<bool>()).prop_map(
             |(version, lease_ms, workdir, make_workdir)| {
-                ToInit::Hello(Hello { version, lease_ms, workdir, make_workdir })
+                ToInit::Hello(Hello { version, lease_ms, workdir, make_workdir, owner: None })
             }
         ),
         entry().prop_map(ToInit::InputDirectory),
@@ -238,7 +238,13 @@ fn the_wire_changes_only_with_its_version() {
     };
     let exited = StepEnd { end: End::Exited(3), ..ended.clone() };
     let to_init = [
-        ToInit::Hello(Hello { version: 1, lease_ms: 2, workdir: text("/w"), make_workdir: true }),
+        ToInit::Hello(Hello {
+            version: 1,
+            lease_ms: 2,
+            workdir: text("/w"),
+            make_workdir: true,
+            owner: None,
+        }),
         ToInit::InputDirectory(entry.clone()),
         ToInit::InputFile(entry),
         ToInit::InputData(vec![0, 255]),

@@ -37,7 +37,8 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let workdir = "/work".to_owned();
-        let hello = Hello { version: PROTOCOL_VERSION, lease_ms: LONG_LEASE_MS, workdir, make_workdir: true };
+        let (version, lease_ms) = (PROTOCOL_VERSION, LONG_LEASE_MS);
+        let hello = Hello { version, lease_ms, workdir, make_workdir: true, owner: None };
         Self { memory: None, user: None, hello }
     }
 }

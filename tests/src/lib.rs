@@ -10,4 +10,5 @@ pub mod nats;
 pub mod postgres;
 pub mod process;
 pub mod registry;
+pub mod variant;
 pub mod wait;

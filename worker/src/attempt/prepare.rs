@@ -110,7 +110,9 @@ async fn pull(engine: &Engine, image: &str, pulling: &Pulling<'_>, log: &JobLog)
 /// The hold on the job is extended every third of the lease, init is pinged more often. A worker that freezes just
 /// before an extension has pinged init a third of the lease after the last one: init must end everything within
 /// the rest, before the job goes to another worker. Half a lease leaves a sixth to spare.
-pub(crate) fn hello(spec: &JobSpec, lease: Duration) -> Hello {
+///
+/// `image_user` is the image's own user where init is root in its stead.
+pub(crate) fn hello(spec: &JobSpec, image_user: Option<&str>, lease: Duration) -> Hello {
     let lease = lease / 2;
     let base = if spec.inputs.is_empty() { "/" } else { DEFAULT_WORKDIR };
     Hello {
@@ -118,7 +120,14 @@ pub(crate) fn hello(spec: &JobSpec, lease: Duration) -> Hello {
         lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
         workdir: spec.workdir.clone().unwrap_or_else(|| base.to_owned()),
         make_workdir: spec.workdir.is_some() || !spec.inputs.is_empty(),
+        owner: owner(spec).or(image_user).map(str::to_owned),
     }
+}
+
+/// The one user that all commands name, if they do.
+fn owner(spec: &JobSpec) -> Option<&str> {
+    let first = spec.commands.first()?.user.as_deref()?;
+    spec.commands.iter().all(|command| command.user.as_deref() == Some(first)).then_some(first)
 }
 
 /// How long from now until `deadline`; nothing when it has passed.

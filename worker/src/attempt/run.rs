@@ -206,11 +206,11 @@ impl<'a> Attempt<'a> {
             return Err(Interrupt::Stopped(why));
         }
         let sandbox_id = self.container.id().unwrap_or_default().to_owned();
-        let hello = prepare::hello(&self.job.spec, self.context.config.lease);
         let engine = &self.context.engine;
         let start = async {
             // Init is root then, and must be told whom the image would have steps run as.
             let image_user = if plan.as_root { engine.image_user(&sandbox_id).await? } else { None };
+            let hello = prepare::hello(&self.job.spec, image_user.as_deref(), self.context.config.lease);
             Ok::<_, Interrupt>((image_user, engine.start(&sandbox_id, &plan, hello).await?))
         };
         let start = async {
