@@ -10,6 +10,7 @@
 
 mod allow;
 mod config;
+mod containers;
 mod control;
 mod error;
 mod failpoint;

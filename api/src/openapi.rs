@@ -2,7 +2,7 @@
 
 use poem_openapi::{OpenApiService, Tags};
 
-use crate::routes::{ArtifactsApi, HealthApi, JobsApi, LogsApi, RunsApi, UploadsApi};
+use crate::routes::{ArtifactsApi, ContainersApi, HealthApi, JobsApi, LogsApi, RunsApi, UploadsApi};
 
 /// What endpoints are about.
 #[derive(Tags)]
@@ -11,18 +11,20 @@ pub(crate) enum Tag {
     Jobs,
     /// Records of what ran.
     Runs,
+    /// Containers on the hosts of workers.
+    Containers,
     /// Files that go into a job.
     Uploads,
     /// Whether the service works.
     Health,
 }
 
-type Apis = (JobsApi, RunsApi, LogsApi, ArtifactsApi, UploadsApi, HealthApi);
+type Apis = (JobsApi, RunsApi, LogsApi, ArtifactsApi, ContainersApi, UploadsApi, HealthApi);
 
 /// All endpoints, as a service and as a document.
 pub(crate) fn service() -> OpenApiService<Apis, ()> {
     OpenApiService::new(
-        (JobsApi, RunsApi, LogsApi, ArtifactsApi, UploadsApi, HealthApi),
+        (JobsApi, RunsApi, LogsApi, ArtifactsApi, ContainersApi, UploadsApi, HealthApi),
         "OrcaOps",
         env!("CARGO_PKG_VERSION"),
     )

@@ -55,6 +55,7 @@ pub(crate) enum Kind {
     RouteNotFound,
     JobNotFound,
     ArtifactNotFound,
+    WorkerNotFound,
     MethodNotAllowed,
     JobIdTaken,
     PayloadTooLarge,
@@ -81,6 +82,7 @@ impl Kind {
             Self::RouteNotFound => (StatusCode::NOT_FOUND, "route_not_found", "No such endpoint"),
             Self::JobNotFound => (StatusCode::NOT_FOUND, "job_not_found", "No such job"),
             Self::ArtifactNotFound => (StatusCode::NOT_FOUND, "artifact_not_found", "No such artifact"),
+            Self::WorkerNotFound => (StatusCode::NOT_FOUND, "worker_not_found", "No such worker"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed here")
             }

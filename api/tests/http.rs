@@ -6,6 +6,8 @@
 mod artifacts;
 #[path = "http/background.rs"]
 mod background;
+#[path = "http/containers.rs"]
+mod containers;
 #[path = "http/health.rs"]
 mod health;
 #[path = "http/life.rs"]

@@ -11,6 +11,8 @@ use crate::wiring::Local;
 pub(crate) enum Need {
     /// To look at jobs.
     Looking,
+    /// To look at containers.
+    Containers,
     /// To run a job of this pool.
     Running(PoolName),
 }
@@ -29,13 +31,18 @@ impl Session {
         if let Some(url) = settings.layer().url.as_deref() {
             return Ok(Self { client: Client::new(url, key)?, local: None });
         }
-        let pool = match need {
-            Need::Looking => None,
-            Need::Running(pool) => Some(pool),
+        let local = match need {
+            Need::Looking => Local::embedded(settings, None).await?,
+            Need::Containers => Local::looking_on(settings).await?,
+            Need::Running(pool) => Local::embedded(settings, Some(pool)).await?,
         };
-        let local = Local::embedded(settings, pool).await?;
         let client = Client::new(&format!("http://{}", local.address()), None)?;
         Ok(Self { client, local: Some(local) })
+    }
+
+    /// Whether it is one of the command's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.local.is_some()
     }
 
     /// Ends what was started for it.

@@ -100,6 +100,26 @@ impl Local {
         Self::start(settings, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), store, worker).await
     }
 
+    /// An API for this process alone, with a worker that takes no jobs: it knows the host's containers.
+    pub(crate) async fn looking_on(settings: &Settings) -> Result<Self, StartError> {
+        let store = home_store(settings).await?;
+        let mut config = local(worker_config(settings, own_name())?, settings, LOOPBACK);
+        config.slots = 0;
+        let name = config.name.clone();
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let local = Self::start(settings, listen, store, Some(config)).await?;
+        // It is asked once it has been heard of.
+        let began = Instant::now();
+        while began.elapsed() < SETTLE_PATIENCE {
+            let workers = local.store.workers(SETTLE_PATIENCE).await.unwrap_or_default();
+            if workers.iter().any(|worker| worker.name == name) {
+                break;
+            }
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
+        Ok(local)
+    }
+
     async fn start(
         settings: &Settings,
         listen: SocketAddr,

@@ -9,7 +9,7 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use orcaops_tests::client::shell;
 use orcaops_tests::docker::test_image;
-use orcaops_tests::laptop::Laptop;
+use orcaops_tests::laptop::{Laptop, exits, text};
 use orcaops_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -186,4 +186,56 @@ async fn a_container_that_the_sweeper_removed_is_recorded_as_destroyed() -> Resu
     let _dev = laptop.dev_with(&["--name", "first"]).await?;
     cleaned(&laptop, &job, "destroyed").await?;
     laptop.containers.all_gone().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_containers_are_listed_with_and_without_a_server() -> Result<()> {
+    let laptop = Laptop::new().await?;
+    let dev = laptop.dev_with(&["--name", "lister"]).await?;
+    let kept = laptop.client.submit(&with_policy(&["true"], "never_remove")).await?;
+    laptop.client.ended(&kept).await?;
+    cleaned(&laptop, &kept, "kept").await?;
+    let mut long = shell(&["sleep 600"]);
+    long["labels"] = json!({ "team": "blue" });
+    let running = laptop.client.submit(&long).await?;
+    let record = laptop.client.running(&running).await?;
+
+    // The record knows of the container before the engine has started it.
+    let mut list = Value::Null;
+    until("the container runs", PATIENCE, async || {
+        list = laptop.client.get("/orcaops/ps").await.map(|(_, list)| list).unwrap_or_default();
+        list["count"] == 1
+    })
+    .await
+    .with_context(|| list.to_string())?;
+    let container = &list["containers"][0];
+    assert_eq!((&container["id"], &container["job_id"]), (&record["sandbox_id"], &json!(running)), "{list}");
+    assert_eq!((&container["worker"], &container["attempt"]), (&json!("lister"), &json!(1)), "{list}");
+    assert_eq!(
+        (&container["kept_until"], &container["image"]),
+        (&Value::Null, &json!(test_image())),
+        "{list}"
+    );
+
+    let (_, all) = laptop.client.get("/orcaops/ps?all=true&worker=lister").await?;
+    let names: Vec<_> = all["containers"].as_array().into_iter().flatten().map(|c| &c["job_id"]).collect();
+    assert_eq!(names, [&json!(running), &json!(kept)], "newest first: {all}");
+    assert!(all["containers"][1]["kept_until"].is_string(), "{all}");
+    let (status, _) = laptop.client.get("/orcaops/ps?worker=nobody").await?;
+    assert_eq!(status, 404);
+
+    // Over the same home folder without its server.
+    let own = laptop.orcaops(&["ps", "-a"])?;
+    exits(&own, 0)?;
+    let table = text(&own.stdout);
+    assert!(table.contains(&kept) && table.contains(&running) && table.contains("for 1 d"), "{table}");
+    assert_eq!(text(&own.stderr), "");
+    laptop.client.cancel(&running).await?;
+    laptop.client.ended(&running).await?;
+    cleaned(&laptop, &running, "destroyed").await?;
+    drop(dev);
+    let own = laptop.orcaops(&["ps", "--json"])?;
+    exits(&own, 0)?;
+    assert_eq!(serde_json::from_slice::<Value>(&own.stdout)?["count"], 0, "kept ones do not run");
+    Ok(())
 }

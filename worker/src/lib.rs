@@ -10,6 +10,7 @@ mod dispatcher;
 mod engine;
 mod heartbeat;
 mod init_binary;
+mod listing;
 mod policy;
 mod registry;
 mod sweeper;

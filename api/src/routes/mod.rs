@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod body;
+mod containers;
 mod download;
 mod health;
 mod jobs;
@@ -11,6 +12,7 @@ mod runs;
 mod uploads;
 
 pub(crate) use artifacts::ArtifactsApi;
+pub(crate) use containers::ContainersApi;
 pub(crate) use health::HealthApi;
 pub(crate) use jobs::JobsApi;
 pub(crate) use logs::{DoneData, LogsApi};

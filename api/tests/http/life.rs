@@ -81,7 +81,9 @@ async fn a_running_jobs_worker_is_told_to_stop_it_when_it_is_cancelled() {
     let answer = fixture.post("/orcaops/jobs/one/cancel", &Value::Null).await.json();
     assert_eq!(answer["status"], "running");
     let question = tokio::time::timeout(PATIENCE, questions.next()).await.unwrap().unwrap();
-    let WorkerCall::Stop(stop) = serde_json::from_slice(&question.payload).unwrap();
+    let WorkerCall::Stop(stop) = serde_json::from_slice(&question.payload).unwrap() else {
+        panic!("not asked to stop");
+    };
     assert_eq!(
         (stop.job_id, stop.attempt, stop.reason),
         (job.clone(), Some(player.attempt), StopReason::Cancelled)
@@ -137,7 +139,9 @@ async fn a_worker_whose_words_count_for_nothing_is_told_to_stop() {
     player.attempt = stale;
     player.step(0, "from the past").await;
     let question = tokio::time::timeout(PATIENCE, questions.next()).await.unwrap().unwrap();
-    let WorkerCall::Stop(stop) = serde_json::from_slice(&question.payload).unwrap();
+    let WorkerCall::Stop(stop) = serde_json::from_slice(&question.payload).unwrap() else {
+        panic!("not asked to stop");
+    };
     assert_eq!((stop.attempt, stop.reason), (Some(stale), StopReason::Superseded));
     assert_eq!(fixture.record(&job).await["steps"], json!([]));
 }

@@ -3,6 +3,7 @@
 mod container;
 mod jobs;
 mod policy;
+mod ps;
 mod run;
 mod service;
 
@@ -13,6 +14,7 @@ use orcaops_common::config::Layer;
 
 pub(crate) use container::ContainerArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs};
+pub(crate) use ps::PsArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, WorkerArgs};
 
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// List jobs, look at them, cancel them, fetch their files
     Jobs(JobsArgs),
+    /// List the containers that OrcaOps made
+    Ps(PsArgs),
     /// Serve this machine: API and worker in one process, needs only Docker
     Dev(DevArgs),
     /// Serve the API of a fleet
@@ -94,6 +98,7 @@ impl Cli {
             Command::Run(args) => {
                 Layer { url: args.server.server.clone(), ..Layer::default() }.over(args.policy.layer())
             }
+            Command::Ps(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Jobs(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Dev(args) => args.layer(),
             Command::Api(args) => args.layer(),

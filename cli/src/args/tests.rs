@@ -30,7 +30,8 @@ fn the_arguments_hold_together() {
 
 #[test]
 fn help_of_every_command_is_as_documented() {
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 16] = [
+        &["ps"],
         &[],
         &["run"],
         &["jobs"],

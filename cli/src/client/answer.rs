@@ -1,6 +1,7 @@
 //! The API's answers.
 
-use orcaops_common::domain::id::JobId;
+use orcaops_common::domain::container::Container;
+use orcaops_common::domain::id::{JobId, WorkerName};
 use orcaops_common::domain::run::{ArtifactMetadata, RunRecord};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -59,6 +60,17 @@ pub(crate) struct JobCancel {
 pub(crate) struct ArtifactList {
     /// What they are.
     pub(crate) artifacts: Vec<ArtifactMetadata>,
+}
+
+/// Containers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ContainerList {
+    /// Newest first.
+    pub(crate) containers: Vec<Container>,
+    /// Workers that did not say what they have.
+    pub(crate) silent_workers: Vec<WorkerName>,
+    /// How many more there are.
+    pub(crate) left_out: u32,
 }
 
 /// A stored upload.

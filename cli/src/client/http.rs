@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use orcaops_common::config::without_credentials;
+use orcaops_common::domain::id::WorkerName;
 use orcaops_common::domain::job::JobSpec;
 use orcaops_common::domain::run::JobStatus;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
-use super::answer::{ArtifactList, JobCancel, JobList, JobStatusAnswer, JobSubmit, Raw};
+use super::answer::{ArtifactList, ContainerList, JobCancel, JobList, JobStatusAnswer, JobSubmit, Raw};
 use super::error::{ClientError, Problem};
 use super::retry::Patience;
 
@@ -93,6 +94,19 @@ impl Client {
     /// The files that a job left behind.
     pub(crate) async fn artifacts(&self, job: &str) -> Result<Raw<ArtifactList>, ClientError> {
         self.json(self.request(Method::GET, &["jobs", job, "artifacts"])).await
+    }
+
+    /// The containers that OrcaOps made; without `all`, those that run.
+    pub(crate) async fn containers(
+        &self,
+        all: bool,
+        worker: Option<&WorkerName>,
+    ) -> Result<Raw<ContainerList>, ClientError> {
+        let mut request = self.request(Method::GET, &["ps"]).query(&[("all", all)]);
+        if let Some(worker) = worker {
+            request = request.query(&[("worker", worker.as_str())]);
+        }
+        self.json(request).await
     }
 
     /// Whether the API's process is well.

@@ -4,6 +4,7 @@ mod api;
 mod dev;
 mod health;
 mod jobs;
+mod ps;
 mod pulse;
 mod run;
 mod watch;
@@ -35,6 +36,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<u8, Fai
     match command {
         Command::Run(args) => run::run(*args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
+        Command::Ps(args) => ps::run(args, settings).await,
         Command::Dev(_) => dev::run(settings).await,
         Command::Api(_) => api::run(settings).await,
         Command::Worker(_) => worker::run(settings).await,

@@ -3,10 +3,14 @@
 use chrono::{DateTime, Utc};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
+use orcaops_common::domain::container::Container;
 use orcaops_common::domain::run::{ArtifactMetadata, JobStatus, RunRecord};
 
 use super::measure;
 use super::style::Style;
+
+/// How much of a container's id is shown; the engine takes it for the whole.
+const SHORT_ID: usize = 12;
 
 /// A list of jobs.
 pub(crate) fn jobs(records: &[RunRecord], now: DateTime<Utc>, style: Style) -> String {
@@ -26,6 +30,31 @@ pub(crate) fn jobs(records: &[RunRecord], now: DateTime<Utc>, style: Style) -> S
             Cell::new(record.image_ref.as_deref().unwrap_or_default()),
             Cell::new(measure::ago(record.created_at, now)),
             Cell::new(duration(record, now)),
+        ]);
+    }
+    text(&table)
+}
+
+/// A list of containers.
+pub(crate) fn containers(containers: &[Container], now: DateTime<Utc>, style: Style) -> String {
+    if containers.is_empty() {
+        return "no containers\n".to_owned();
+    }
+    let mut table = table(["CONTAINER", "JOB ID", "ATTEMPT", "IMAGE", "STATUS", "CREATED", "WORKER", "KEPT"]);
+    if !style.colours {
+        table.force_no_tty();
+    }
+    for container in containers {
+        let kept = container.kept_until.map(|until| measure::between(now, until));
+        table.add_row([
+            container.id.chars().take(SHORT_ID).collect(),
+            container.job_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            container.attempt.map(|number| number.to_string()).unwrap_or_default(),
+            container.image.clone(),
+            container.status.clone(),
+            container.created_at.map(|at| measure::ago(at, now)).unwrap_or_default(),
+            container.worker.to_string(),
+            kept.map(|seconds| format!("for {}", measure::seconds(seconds))).unwrap_or_default(),
         ]);
     }
     text(&table)

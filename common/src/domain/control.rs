@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::container::Container;
 use super::event::Event;
 use super::id::{AttemptId, JobId, PoolName, WorkerName};
 use super::state::Refusal;
@@ -71,12 +72,17 @@ pub struct HeartbeatAnswer {
     pub stop: Vec<StopAttempt>,
 }
 
-/// What the API asks of a worker. Answer: [`Stopped`].
+/// What the API asks of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case")]
 pub enum WorkerCall {
-    /// Stop an attempt.
+    /// Stop an attempt. Answer: [`Stopped`].
     Stop(StopAttempt),
+    /// Which containers of your fleet are on your host? Answer: [`Containers`].
+    Containers {
+        /// Also those that do not run.
+        all: bool,
+    },
 }
 
 /// An attempt to stop, and why.
@@ -105,4 +111,13 @@ pub enum StopReason {
 pub struct Stopped {
     /// It had it, and is stopping it.
     pub found: bool,
+}
+
+/// The containers of a worker's fleet on its host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Containers {
+    /// What they are, newest first.
+    pub containers: Vec<Container>,
+    /// How many more there are.
+    pub left_out: u32,
 }

@@ -1,6 +1,7 @@
 //! What a job is, what may happen to it, and what is said about it. No IO, no clock, no drivers.
 
 pub mod build;
+pub mod container;
 pub mod control;
 pub mod event;
 mod fingerprint;
