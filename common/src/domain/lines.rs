@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 
 use super::id::AttemptId;
 use super::log::{LogBody, LogEntry, LogLine, LogStream};
 
-/// The most bytes in one line; what is longer is cut into several.
+/// The most bytes in one line; what is longer is cut into several, of which all but the last are partial.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// Puts a log's chunks together to lines.
@@ -100,7 +102,7 @@ impl LineAssembler {
         let mut partial = self.partial.remove(&source).unwrap_or(Partial { bytes: Vec::new(), at, stream });
         let mut rest = data;
         while !rest.is_empty() {
-            let end = rest.iter().position(|b| *b == b'\n');
+            let end = memchr::memchr(b'\n', rest);
             let mut piece = &rest[..end.unwrap_or(rest.len())];
             rest = end.map_or(&[], |end| &rest[end + 1..]);
             while partial.bytes.len() + piece.len() > MAX_LINE {
@@ -108,12 +110,13 @@ impl LineAssembler {
                 partial.bytes.extend_from_slice(fits);
                 piece = more;
                 let tail = partial.bytes.split_off(character_boundary(&partial.bytes));
-                self.emit(source, &partial, lines);
+                self.emit(source, &partial, false, lines);
                 partial = Partial { bytes: tail, at, stream };
             }
             partial.bytes.extend_from_slice(piece);
             if end.is_some() {
-                self.complete(source, &mut partial, lines);
+                self.emit(source, &partial, true, lines);
+                partial.bytes.clear();
                 partial.at = at;
             }
         }
@@ -125,28 +128,29 @@ impl LineAssembler {
     fn flush(&mut self, lines: &mut Vec<LogLine>, which: impl Fn(&Source) -> bool) {
         let sources: Vec<Source> = self.partial.keys().filter(|s| which(s)).copied().collect();
         for source in sources {
-            if let Some(mut partial) = self.partial.remove(&source) {
-                self.complete(source, &mut partial, lines);
+            if let Some(partial) = self.partial.remove(&source) {
+                self.emit(source, &partial, false, lines);
             }
         }
     }
 
-    /// Emits a line that has come to its end, and empties it.
-    fn complete(&mut self, source: Source, partial: &mut Partial, lines: &mut Vec<LogLine>) {
-        if partial.bytes.last() == Some(&b'\r') {
-            partial.bytes.pop();
-        }
-        self.emit(source, partial, lines);
-        partial.bytes.clear();
-    }
-
-    fn emit(&mut self, source: Source, partial: &Partial, lines: &mut Vec<LogLine>) {
+    /// Emits a line, or the piece of one that no `\n` has ended.
+    fn emit(&mut self, source: Source, partial: &Partial, ended: bool, lines: &mut Vec<LogLine>) {
         self.since += 1;
+        let (line, bytes) = match std::str::from_utf8(&partial.bytes) {
+            Ok(text) => (text.to_owned(), None),
+            Err(_) => {
+                let text = String::from_utf8_lossy(&partial.bytes).into_owned();
+                (text, Some(BASE64_STANDARD.encode(&partial.bytes)))
+            }
+        };
         lines.push(LogLine {
             id: format!("{}-{}", self.clean, self.since),
             timestamp: partial.at,
             stream: partial.stream,
-            line: String::from_utf8_lossy(&partial.bytes).into_owned(),
+            line,
+            bytes,
+            partial: !ended,
             step: source.step,
             attempt: source.attempt.to_string(),
         });

@@ -1,5 +1,9 @@
 //! What a job prints, as it travels.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -57,11 +61,64 @@ pub struct LogLine {
     pub timestamp: DateTime<Utc>,
     /// Where it came from.
     pub stream: LogStream,
-    /// The text, without the line's end. Bytes that are not UTF-8 are replaced by U+FFFD.
+    /// The text up to its `\n`, which is not part of it; a `\r` before that is. Bytes that are not UTF-8 are
+    /// replaced by U+FFFD.
     pub line: String,
+    /// The exact bytes as base64, where they are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<String>,
+    /// Whether no `\n` followed: the line was longer than a [`LogLine`] may be and goes on in the next one of
+    /// the same origin, or its writer stopped in the middle of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
     /// The step that wrote it; `None` for what an earlier step left running, and for OrcaOps' own words.
     #[serde(default)]
     pub step: Option<u32>,
     /// The attempt that produced it, as `dispatch.delivery`.
     pub attempt: String,
+}
+
+/// Which lines of a log are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// Only lines of these steps; all when empty.
+    pub steps: Vec<u32>,
+    /// Only lines of these streams; all when empty.
+    pub streams: Vec<LogStream>,
+}
+
+impl LogFilter {
+    /// Whether a line is wanted.
+    #[must_use]
+    pub fn passes(&self, line: &LogLine) -> bool {
+        (self.steps.is_empty() || line.step.is_some_and(|step| self.steps.contains(&step)))
+            && (self.streams.is_empty() || self.streams.contains(&line.stream))
+    }
+}
+
+impl LogLine {
+    /// The bytes as the job wrote them, their `\n` included. Those of one origin (attempt, step and stream) put
+    /// together are all that it wrote.
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        let mut content = exact_bytes(&self.line, self.bytes.as_deref()).into_owned();
+        if !self.partial {
+            content.push(b'\n');
+        }
+        content
+    }
+}
+
+/// The bytes of a line: those of its text, or what `base64` says where the text can't hold them.
+#[must_use]
+pub fn exact_bytes<'a>(text: &'a str, base64: Option<&str>) -> Cow<'a, [u8]> {
+    match base64.and_then(|base64| BASE64_STANDARD.decode(base64).ok()) {
+        Some(bytes) => Cow::Owned(bytes),
+        None => Cow::Borrowed(text.as_bytes()),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }

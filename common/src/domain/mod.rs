@@ -9,6 +9,7 @@ pub mod id;
 pub mod job;
 pub mod lines;
 pub mod log;
+pub mod mask;
 pub mod message;
 pub mod parse;
 pub mod path;

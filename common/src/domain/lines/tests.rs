@@ -37,8 +37,10 @@ fn texts(entries: &[LogEntry]) -> Vec<String> {
 #[test]
 fn a_line_ends_at_its_newline_and_the_last_one_at_the_attempts_end() {
     let entries = [out("a\nb"), out("c\r\n\nd\r"), end(FIRST)];
-    assert_eq!(texts(&entries), ["a", "bc", "", "d"]);
-    assert_eq!(texts(&entries[..2]), ["a", "bc", ""]);
+    assert_eq!(texts(&entries), ["a", "bc\r", "", "d\r"]);
+    assert_eq!(texts(&entries[..2]), ["a", "bc\r", ""]);
+    let partial: Vec<bool> = assemble(&entries).iter().map(|l| l.partial).collect();
+    assert_eq!(partial, [false, false, false, true]);
 }
 
 #[test]
@@ -91,8 +93,10 @@ fn ids_are_read_back_and_nonsense_is_not() {
 }
 
 #[test]
-fn bytes_that_are_not_text_are_replaced() {
-    assert_eq!(texts(&[out(b"a\xffb\xc3\n")]), ["a\u{fffd}b\u{fffd}"]);
+fn bytes_that_are_not_text_are_replaced_and_kept_beside() {
+    let lines = assemble(&[out(b"a\xffb\xc3\nc\n")]);
+    assert_eq!((lines[0].line.as_str(), lines[0].bytes.as_deref()), ("a\u{fffd}b\u{fffd}", Some("Yf9iww==")));
+    assert_eq!((lines[1].line.as_str(), lines[1].bytes.as_deref()), ("c", None));
     let word = "grün".as_bytes();
     assert_eq!(texts(&[out(&word[..3]), out(&word[3..]), end(FIRST)]), ["grün"]);
 }
@@ -104,7 +108,16 @@ fn a_long_line_is_cut_between_characters() {
     let odd = texts(&[out(format!("x{}\n", "é".repeat(MAX_LINE)))]);
     assert_eq!(odd[0].len(), MAX_LINE - 1);
     assert!(odd.concat().chars().all(|c| c == 'x' || c == 'é'));
-    assert_eq!(texts(&[out("a".repeat(MAX_LINE)), out("\nb\n")]), ["a".repeat(MAX_LINE), "b".to_owned()]);
+    let full = assemble(&[out("a".repeat(MAX_LINE)), out("\nb\n")]);
+    assert_eq!(
+        full.iter().map(|l| (l.line.len(), l.partial)).collect::<Vec<_>>(),
+        [(MAX_LINE, false), (1, false)]
+    );
+    let longer = assemble(&[out("a".repeat(MAX_LINE + 1)), out("\n")]);
+    assert_eq!(
+        longer.iter().map(|l| (l.line.len(), l.partial)).collect::<Vec<_>>(),
+        [(MAX_LINE, true), (1, false)]
+    );
 }
 
 #[test]
@@ -141,12 +154,13 @@ fn cut(data: &[u8], cuts: &[prop::sample::Index]) -> Vec<LogEntry> {
 }
 
 fn any_entry() -> impl Strategy<Value = LogEntry> {
-    let text = prop_oneof![Just("a"), Just("b\n"), Just("c\nd"), Just("\n"), Just("e\nf\n"), Just("")];
+    let texts: [&[u8]; 8] = [b"a", b"b\n", b"c\nd", b"\n", b"e\nf\n", b"", b"\xc3", b"\xa4\r\n"];
+    let text = prop::sample::select(texts.to_vec());
     let source = (1..3_u32, prop::option::of(0..3_u32), any::<bool>());
     prop_oneof![
         8 => (source, text).prop_map(|((delivery, step, is_error), text)| {
             let stream = if is_error { LogStream::Stderr } else { LogStream::Stdout };
-            chunk(AttemptId { dispatch: 1, delivery }, step, stream, text.as_bytes())
+            chunk(AttemptId { dispatch: 1, delivery }, step, stream, text)
         }),
         1 => (1..3_u32).prop_map(|delivery| end(AttemptId { dispatch: 1, delivery })),
     ]
@@ -161,6 +175,34 @@ proptest! {
         cuts in vec(any::<prop::sample::Index>(), 0..20),
     ) {
         prop_assert_eq!(texts(&cut(&data, &cuts)), texts(&cut(&data, &[])));
+    }
+
+    #[test]
+    fn however_bytes_are_cut_their_lines_put_together_are_the_same_bytes(
+        data in bytes(),
+        cuts in vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let lines = assemble(&cut(&data, &cuts));
+        prop_assert!(lines.iter().map(LogLine::content).collect::<Vec<_>>().concat() == data);
+    }
+
+    #[test]
+    fn nothing_is_lost_and_nothing_is_mixed_however_origins_interleave(entries in vec(any_entry(), 0..60)) {
+        let mut written: BTreeMap<_, Vec<u8>> = BTreeMap::new();
+        for entry in &entries {
+            if let LogBody::Chunk { step, stream, data } = &entry.body {
+                let origin = (entry.attempt.to_string(), *step, order(*stream));
+                written.entry(origin).or_default().extend_from_slice(data);
+            }
+        }
+        written.retain(|_, bytes| !bytes.is_empty());
+        let mut read: BTreeMap<_, Vec<u8>> = BTreeMap::new();
+        let ends = [end(FIRST), end(SECOND)];
+        for line in assemble(&[&entries[..], &ends].concat()) {
+            let origin = (line.attempt.clone(), line.step, order(line.stream));
+            read.entry(origin).or_default().extend(line.content());
+        }
+        prop_assert_eq!(read, written);
     }
 
     #[test]

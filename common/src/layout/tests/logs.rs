@@ -13,6 +13,8 @@ fn line(n: u32, text: &str) -> LogLine {
         timestamp: DateTime::<Utc>::UNIX_EPOCH,
         stream: LogStream::Stderr,
         line: text.to_owned(),
+        bytes: None,
+        partial: false,
         step: Some(n),
         attempt: "1.2".to_owned(),
     }
@@ -27,7 +29,13 @@ async fn a_log_is_read_as_it_was_written() {
     let (_folder, layout) = layout();
     let id = job("a");
     // The longest that a line's JSON can get.
-    let lines = [line(0, "x"), line(1, ""), line(2, "ü \u{fffd}\r\"\\"), line(3, &"\u{1}".repeat(MAX_LINE))];
+    let lines = [
+        line(0, "x"),
+        line(1, ""),
+        line(2, "ü \u{fffd}\r\"\\"),
+        LogLine { bytes: Some("Yf9i".into()), partial: true, ..line(3, &"\u{1}".repeat(MAX_LINE)) },
+        LogLine { bytes: Some("/".repeat(MAX_LINE * 4 / 3 + 4)), ..line(4, &"\u{fffd}".repeat(MAX_LINE)) },
+    ];
     let mut log = layout.log_writer(&id).await.unwrap();
     for line in &lines {
         log.append(line).await.unwrap();
@@ -36,6 +44,18 @@ async fn a_log_is_read_as_it_was_written() {
     let read: Vec<LogLine> = read(&layout, &id).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(read, lines);
     assert_eq!(files(&layout, &id), ["logs/", "logs/log.jsonl"]);
+}
+
+#[tokio::test]
+async fn a_log_of_lines_that_say_nothing_of_their_bytes_is_read_too() {
+    let (_folder, layout) = layout();
+    let id = job("a");
+    layout.log_writer(&id).await.unwrap().finish().await.unwrap();
+    let old = r#"{"id":"1-1","timestamp":"1970-01-01T00:00:00Z","stream":"stderr","line":"x","step":1,"attempt":"1.2"}"#;
+    fs::write(layout.folder(&id).join("logs/log.jsonl"), format!("{old}\n")).unwrap();
+    let read: Vec<LogLine> = read(&layout, &id).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(read, [line(1, "x")]);
+    assert_eq!(serde_json::to_string(&read[0]).unwrap(), old);
 }
 
 #[tokio::test]
