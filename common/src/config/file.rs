@@ -100,6 +100,10 @@ mod tests {
         assert_eq!((layer.slots, layer.lease_seconds), (Some(3), Some(10)));
         assert_eq!(layer.pool.unwrap().as_str(), "gpu");
         assert_eq!(Layer::from_toml("").unwrap(), Layer::default());
+        let sizes = ["2048", "'2k'", "'2 KiB'"].map(|size| {
+            Layer::from_toml(&format!("max_log_bytes = {size}")).unwrap().max_log_bytes.unwrap().0
+        });
+        assert_eq!(sizes, [2048; 3]);
     }
 
     #[test]
@@ -116,8 +120,8 @@ mod tests {
         insta::assert_snapshot!(problems("slots = 1\n\nslot = 2\nnats-url = 'x'\nfrobnicate = 1\n[worker]\n"), @r"
         config.toml:3: unknown key `slot`; did you mean `slots`?
         config.toml:4: unknown key `nats-url`; did you mean `nats_url`?
-        config.toml:5: unknown key `frobnicate`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, url, api_key, log
-        config.toml:6: unknown key `worker`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, url, api_key, log
+        config.toml:5: unknown key `frobnicate`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, max_log_bytes, url, api_key, log
+        config.toml:6: unknown key `worker`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, max_log_bytes, url, api_key, log
         ");
     }
 
@@ -128,6 +132,9 @@ mod tests {
         config.toml:1: `slots`: 0 is out of range; use 1 to 4096
         config.toml:2: `lease_seconds`: 1 is out of range; use 2 to 3600 seconds
         ");
+        insta::assert_snapshot!(problems("max_log_bytes = 'lots'\n"), @r#"config.toml:1: "lots" is no size; give bytes, or a size such as 512k, 100m or 1.5g"#);
+        insta::assert_snapshot!(problems("max_log_bytes = -1\n"), @"config.toml:1: -1 is no size; give bytes, or a size such as 512k, 100m or 1.5g");
+        insta::assert_snapshot!(problems("max_log_bytes = 1\n"), @"config.toml:1: `max_log_bytes`: 1 bytes are out of range; use 1k to 1t");
         insta::assert_snapshot!(problems("pool = 'a b'\n"), @"config.toml:1: the pool name contains ' '; use letters, digits, `_` and `-` only");
         insta::assert_snapshot!(problems("slots = 1\nslots\n"), @"config.toml:2: key with no value, expected `=`");
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::address::without_credentials;
 use super::error::ConfigError;
 use super::list::List;
+use super::size::ByteSize;
 use crate::domain::id::{PoolName, WorkerName};
 use crate::domain::job::{DEFAULT_NETWORK, NO_NETWORK};
 
@@ -19,6 +20,8 @@ const MAX_SLOTS: usize = 4096;
 const LEASE_SECONDS: std::ops::RangeInclusive<u32> = 2..=3600;
 /// How long kept containers may be kept, in hours: at most a year.
 const KEEP_HOURS: std::ops::RangeInclusive<u32> = 1..=8760;
+/// The smallest and the largest limit of a job's log, in bytes.
+const MAX_LOG_BYTES: std::ops::RangeInclusive<u64> = 1024..=1 << 40;
 /// The longest name of a fleet; it becomes a label of containers.
 const MAX_FLEET: usize = 128;
 
@@ -56,6 +59,8 @@ pub struct Layer {
     pub credentials: Option<PathBuf>,
     /// How long a job's container is kept where its spec wants it kept, in hours.
     pub keep_hours: Option<u32>,
+    /// How much of a job's output is kept in its log.
+    pub max_log_bytes: Option<ByteSize>,
     /// The API that clients talk to.
     pub url: Option<String>,
     /// The key that clients send.
@@ -66,7 +71,7 @@ pub struct Layer {
 
 impl Layer {
     /// What the file of settings may say.
-    pub(super) const KEYS: [&'static str; 18] = [
+    pub(super) const KEYS: [&'static str; 19] = [
         "listen",
         "database_url",
         "nats_url",
@@ -82,6 +87,7 @@ impl Layer {
         "publish_address",
         "credentials",
         "keep_hours",
+        "max_log_bytes",
         "url",
         "api_key",
         "log",
@@ -109,6 +115,7 @@ impl Layer {
             publish_address: env.parsed("ORCAOPS_PUBLISH_ADDRESS", "an address such as 127.0.0.1")?,
             credentials: env.text("ORCAOPS_CREDENTIALS").map(PathBuf::from),
             keep_hours: env.parsed("ORCAOPS_KEEP_HOURS", "a whole number of hours")?,
+            max_log_bytes: env.parsed("ORCAOPS_MAX_LOG_BYTES", "a size")?,
             url: env.text("ORCAOPS_URL"),
             api_key: env.text("ORCAOPS_API_KEY"),
             log: env.text("ORCAOPS_LOG").or_else(|| env.text("RUST_LOG")),
@@ -138,6 +145,7 @@ impl Layer {
             publish_address: self.publish_address.or(lower.publish_address),
             credentials: self.credentials.or(lower.credentials),
             keep_hours: self.keep_hours.or(lower.keep_hours),
+            max_log_bytes: self.max_log_bytes.or(lower.max_log_bytes),
             url: self.url.or(lower.url),
             api_key: self.api_key.or(lower.api_key),
             log: self.log.or(lower.log),
@@ -180,6 +188,10 @@ impl Layer {
             let (least, most) = (KEEP_HOURS.start(), KEEP_HOURS.end());
             problems.push(("keep_hours", format!("{hours} is out of range; use {least} to {most} hours")));
         }
+        if let Some(size) = self.max_log_bytes.filter(|size| !MAX_LOG_BYTES.contains(&size.0)) {
+            let reason = format!("{size} bytes are out of range; use 1k to 1t");
+            problems.push(("max_log_bytes", reason));
+        }
         problems
     }
 }
@@ -208,6 +220,7 @@ impl fmt::Debug for Layer {
         entry("publish_address", self.publish_address.map(|a| a.to_string()));
         entry("credentials", self.credentials.as_ref().map(|path| path.display().to_string()));
         entry("keep_hours", self.keep_hours.map(|h| h.to_string()));
+        entry("max_log_bytes", self.max_log_bytes.map(|size| size.to_string()));
         entry("url", self.url.as_deref().map(without_credentials));
         entry("api_key", self.api_key.as_ref().map(|_| "***".to_owned()));
         entry("log", self.log.clone());
@@ -242,6 +255,7 @@ fn variable(key: &str) -> &'static str {
         "allow_volumes" => "ORCAOPS_ALLOW_VOLUMES",
         "allow_networks" => "ORCAOPS_ALLOW_NETWORKS",
         "keep_hours" => "ORCAOPS_KEEP_HOURS",
+        "max_log_bytes" => "ORCAOPS_MAX_LOG_BYTES",
         _ => "ORCAOPS_LEASE_SECONDS",
     }
 }
@@ -291,6 +305,17 @@ mod tests {
             @"ORCAOPS_LEASE_SECONDS: 1 is out of range; use 2 to 3600 seconds");
         insta::assert_snapshot!(message(&[("ORCAOPS_FLEET", "a b")]),
             @r#"ORCAOPS_FLEET: "a b" is no name; use at most 128 letters, digits, `.`, `_` and `-`"#);
+        insta::assert_snapshot!(message(&[("ORCAOPS_MAX_LOG_BYTES", "much")]),
+            @r#"ORCAOPS_MAX_LOG_BYTES: "much" is not a size: give bytes, or a size such as 512k, 100m or 1.5g"#);
+        insta::assert_snapshot!(message(&[("ORCAOPS_MAX_LOG_BYTES", "12")]),
+            @"ORCAOPS_MAX_LOG_BYTES: 12 bytes are out of range; use 1k to 1t");
+    }
+
+    #[test]
+    fn a_size_is_bytes_or_has_a_unit() {
+        let size = |pairs| env(pairs).unwrap().max_log_bytes.map(|size| size.0);
+        assert_eq!(size(&[("ORCAOPS_MAX_LOG_BYTES", "4096")]), Some(4096));
+        assert_eq!(size(&[("ORCAOPS_MAX_LOG_BYTES", "100m")]), Some(100 << 20));
     }
 
     #[test]

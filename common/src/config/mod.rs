@@ -10,6 +10,7 @@ mod file;
 mod home;
 mod layer;
 mod list;
+mod size;
 
 pub(crate) use address::bare;
 pub use address::without_credentials;
@@ -18,3 +19,4 @@ pub use error::ConfigError;
 pub use home::Home;
 pub use layer::Layer;
 pub use list::List;
+pub use size::ByteSize;

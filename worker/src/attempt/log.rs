@@ -8,9 +8,12 @@ use chrono::{DateTime, Utc};
 use orcaops_common::bus::{Bus, BusError, LogWriter};
 use orcaops_common::domain::control::RunningAttempt;
 use orcaops_common::domain::log::{LogBody, LogEntry, LogStream, MAX_CHUNK};
+use orcaops_common::domain::mask::Secrets;
 use orcaops_init::message::{Output, Stream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+
+use super::masks::{Masks, Shown};
 
 /// How many pieces of output may wait for the bus; with none left the job itself has to wait.
 const QUEUE: usize = 32;
@@ -24,8 +27,9 @@ struct Piece {
     data: Bytes,
 }
 
-/// The log of one attempt.
+/// The log of one attempt. No secret of the job gets into it.
 pub(crate) struct JobLog {
+    pub(crate) masks: Masks,
     pieces: mpsc::Sender<Piece>,
     writer: AbortOnDropHandle<()>,
     taken: u64,
@@ -35,23 +39,36 @@ pub(crate) struct JobLog {
 
 impl JobLog {
     /// Opens the log; at most `limit` bytes of output are kept.
-    pub(crate) fn open(bus: Arc<dyn Bus>, attempt: RunningAttempt, limit: u64) -> Self {
+    pub(crate) fn open(
+        bus: Arc<dyn Bus>,
+        attempt: RunningAttempt,
+        limit: u64,
+        secrets: Arc<Secrets>,
+    ) -> Self {
         let (pieces, receiver) = mpsc::channel(QUEUE);
         let writer = AbortOnDropHandle::new(tokio::spawn(write(bus, attempt, receiver)));
-        Self { pieces, writer, taken: 0, omitted: 0, limit }
+        Self { masks: Masks::new(secrets), pieces, writer, taken: 0, omitted: 0, limit }
     }
 
-    /// Adds a piece of output as init sent it.
-    pub(crate) async fn piece(&mut self, piece: Output) {
+    /// What can be shown of a piece of output as init sent it. It is not in the log yet.
+    pub(crate) fn mask(&mut self, piece: Output) -> Shown {
         let stream = match piece.stream {
             Stream::Stdout => LogStream::Stdout,
             Stream::Stderr => LogStream::Stderr,
         };
-        self.output(piece.step, stream, Bytes::from(piece.data)).await;
+        let data = self.masks.push(piece.step, stream, Bytes::from(piece.data));
+        Shown { step: piece.step, stream, data }
     }
 
-    /// Adds what the job wrote.
-    pub(crate) async fn output(&mut self, step: Option<u32>, stream: LogStream, mut data: Bytes) {
+    /// Adds a piece of output as init sent it.
+    pub(crate) async fn piece(&mut self, piece: Output) {
+        let shown = self.mask(piece);
+        self.output(shown).await;
+    }
+
+    /// Adds output that was masked.
+    pub(crate) async fn output(&mut self, shown: Shown) {
+        let Shown { step, stream, mut data } = shown;
         let room = usize::try_from(self.limit.saturating_sub(self.taken)).unwrap_or(usize::MAX);
         if data.len() > room {
             let first = self.omitted == 0;
@@ -66,9 +83,26 @@ impl JobLog {
         }
     }
 
-    async fn put(&mut self, step: Option<u32>, stream: LogStream, data: Bytes) {
+    /// Adds what was held back; nothing more comes from the job.
+    pub(crate) async fn settle(&mut self) {
+        for shown in self.masks.finish_all() {
+            self.output(shown).await;
+        }
+    }
+
+    /// What the record should say of the log, if it is not whole.
+    pub(crate) fn note(&self) -> Option<String> {
+        let Self { omitted, limit, .. } = self;
+        (*omitted > 0).then(|| {
+            format!("the log is cut: it is limited to {limit} bytes, and {omitted} more were not kept")
+        })
+    }
+
+    async fn put(&mut self, step: Option<u32>, stream: LogStream, mut data: Bytes) {
         self.taken += data.len() as u64;
-        if !data.is_empty() {
+        while !data.is_empty() {
+            // Bytes that were held back may have come to more than fits into a chunk.
+            let data = data.split_to(data.len().min(MAX_CHUNK));
             // Fails only when the writer has ended, which it does after this.
             let _ = self.pieces.send(Piece { at: Utc::now(), step, stream, data }).await;
         }
@@ -76,7 +110,7 @@ impl JobLog {
 
     /// Adds a line of OrcaOps' own.
     pub(crate) async fn system(&self, line: impl Into<String>) {
-        let mut line: String = line.into();
+        let mut line = self.masks.words(line.into());
         line.push('\n');
         for piece in line.as_bytes().chunks(MAX_CHUNK) {
             let data = Bytes::copy_from_slice(piece);

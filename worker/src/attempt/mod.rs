@@ -6,6 +6,7 @@ mod container;
 mod inputs;
 mod lease;
 mod log;
+mod masks;
 mod outcome;
 mod prepare;
 mod reporter;

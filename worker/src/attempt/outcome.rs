@@ -72,6 +72,17 @@ impl Verdict {
         }
     }
 
+    /// This verdict, its words changed.
+    pub(crate) fn map_words(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Finished { status, end_cause, error } => {
+                Self::Finished { status, end_cause, error: error.map(change) }
+            }
+            Self::HandedBack { drain, reason } => Self::HandedBack { drain, reason: change(reason) },
+            Self::Silent => Self::Silent,
+        }
+    }
+
     /// This verdict, or the job handed back where its spec wants it tried again after such a result.
     pub(crate) fn or_again(self, retry: &Retry) -> Self {
         let cause = match &self {

@@ -7,6 +7,7 @@ use orcaops_common::bus::{Bus, Delivery, Lease};
 use orcaops_common::domain::control::RunningAttempt;
 use orcaops_common::domain::event::EventBody;
 use orcaops_common::domain::job::ArtifactsWhen;
+use orcaops_common::domain::mask::Secrets;
 use orcaops_common::domain::message::JobMessage;
 use orcaops_common::domain::placement::CleanupPolicy;
 use orcaops_common::domain::retry::RetryOn;
@@ -125,8 +126,12 @@ impl<'a> Attempt<'a> {
     /// Runs the job and reports how it ended. `false` when this attempt counts no more, and its message is
     /// somebody else's.
     async fn settle(&mut self, stopper: Stopper) -> bool {
-        let mut log =
-            JobLog::open(Arc::clone(&self.context.bus), self.id.clone(), self.context.config.max_log_bytes);
+        let mut log = JobLog::open(
+            Arc::clone(&self.context.bus),
+            self.id.clone(),
+            self.context.config.max_log_bytes,
+            Arc::new(Secrets::of(&self.job.spec)),
+        );
         let retry = &self.job.spec.retry;
         let is_last = self.number >= self.job.max_attempts;
         // Every delivery but the first follows an attempt whose worker fell silent.
@@ -151,6 +156,8 @@ impl<'a> Attempt<'a> {
                 }
             }
         };
+        log.settle().await;
+        let verdict = verdict.map_words(|words| log.masks.words(words));
         match &verdict {
             Verdict::HandedBack { reason, .. } => log.system(format!("handed back: {reason}")).await,
             Verdict::Finished { error: Some(error), .. } if self.steps == 0 => {
@@ -159,7 +166,10 @@ impl<'a> Attempt<'a> {
             Verdict::Finished { .. } | Verdict::Silent => {}
         }
         tracing::info!(?verdict, "attempt ended");
-        let Some(event) = verdict.event(self.steps, self.artifacts, &self.notes) else { return false };
+        // First, as the store keeps only so many.
+        let notes = log.note().into_iter().chain(std::mem::take(&mut self.notes));
+        let notes: Vec<String> = notes.map(|note| log.masks.words(note)).collect();
+        let Some(event) = verdict.event(self.steps, self.artifacts, &notes) else { return false };
         log.end().await;
         let is_said = self.reporter.say(event).await.is_ok();
         if let (true, Verdict::Finished { status, .. }) = (is_said, &verdict) {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::Utc;
 use orcaops_common::domain::event::EventBody;
 use orcaops_common::domain::job::{JobCommand, JobSpec, When};
@@ -13,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::capture::Capture;
 use super::log::JobLog;
+use super::masks::{Masks, Shown};
 use super::outcome::{Interrupt, Verdict, exit_code};
 use super::reporter::Reporter;
 use crate::engine::{EngineError, Session, unexpected};
@@ -63,11 +63,14 @@ impl Steps<'_> {
             let stop = self.stop.reason();
             let verdict = Verdict::of_step(&end, command, stop, spec.ttl_seconds);
             if let End::NotStarted { error, .. } = &end.end {
-                let words = Bytes::from(format!("{error}\n"));
-                output.stderr.push(&words);
-                self.log.output(Some(index), LogStream::Stderr, words).await;
+                let data = format!("{error}\n").into_bytes();
+                self.output(index, Output { step: Some(index), stream: Stream::Stderr, data }, &mut output)
+                    .await;
             }
-            let result = Box::new(result(index, command, &end, stop, output));
+            for shown in self.log.masks.finish_step(index) {
+                self.keep(index, shown, &mut output).await;
+            }
+            let result = Box::new(result(index, command, &self.log.masks, &end, stop, output));
             self.reporter.say(EventBody::StepEnded { index, result }).await?;
             self.ended += 1;
             match verdict {
@@ -118,6 +121,11 @@ impl Steps<'_> {
                         None => EngineError::Session(format!("step {} did not end when it had to", index + 1)).into(),
                     });
                 }
+                () = at(self.log.masks.release_at()) => {
+                    for shown in self.log.masks.release() {
+                        self.keep(index, shown, output).await;
+                    }
+                }
                 message = self.session.next() => match message? {
                     FromInit::Output(piece) => self.output(index, piece, output).await,
                     FromInit::StepEnded(end) if end.index == index => return Ok(end),
@@ -148,14 +156,27 @@ impl Steps<'_> {
     }
 
     async fn output(&mut self, index: u32, piece: Output, output: &mut StepOutput) {
+        let shown = self.log.mask(piece);
+        self.keep(index, shown, output).await;
+    }
+
+    async fn keep(&mut self, index: u32, shown: Shown, output: &mut StepOutput) {
         // What an earlier step left running is in the log, and in no step's record.
-        if piece.step == Some(index) {
-            match piece.stream {
-                Stream::Stdout => output.stdout.push(&piece.data),
-                Stream::Stderr => output.stderr.push(&piece.data),
+        if shown.step == Some(index) {
+            match shown.stream {
+                LogStream::Stderr => output.stderr.push(&shown.data),
+                LogStream::Stdout | LogStream::System => output.stdout.push(&shown.data),
             }
         }
-        self.log.piece(piece).await;
+        self.log.output(shown).await;
+    }
+}
+
+/// Waits until then; for ever when there is nothing to wait for.
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -168,6 +189,7 @@ struct StepOutput {
 fn result(
     index: u32,
     command: &JobCommand,
+    masks: &Masks,
     end: &StepEnd,
     stop: Option<Stop>,
     output: StepOutput,
@@ -175,7 +197,7 @@ fn result(
     let (exit_code, signal) = exit_code(&end.end, stop);
     let success = matches!(end.end, End::Exited(code) if command.is_success(code));
     StepResult {
-        command: shortened(command.display()),
+        command: shortened(display(command, masks)),
         exit_code,
         stdout_bytes: output.stdout.total(),
         stderr_bytes: output.stderr.total(),
@@ -187,8 +209,18 @@ fn result(
         cpu_seconds: Some(seconds(end.cpu_us)),
         max_rss_bytes: Some(end.max_rss_bytes),
         index: Some(index),
-        name: command.name.clone(),
+        name: command.name.clone().map(|name| masks.words(name)),
         success: Some(success),
+    }
+}
+
+/// A command as its result repeats it. Arguments are masked before they are quoted, which may change them.
+fn display(command: &JobCommand, masks: &Masks) -> String {
+    match &command.argv {
+        Some(argv) if command.command.is_none() => {
+            JobCommand::argv(argv.iter().map(|argument| masks.words(argument.clone()))).display()
+        }
+        _ => masks.words(command.display()),
     }
 }
 

@@ -23,4 +23,5 @@ mod suggest;
 mod tests;
 
 pub use error::{FieldError, Invalid};
+pub(crate) use sandbox::bytes as size_in_bytes;
 pub use spec::MAX_SPEC_BYTES;

@@ -162,7 +162,7 @@ fn decimal(text: &str) -> Option<f64> {
 }
 
 /// Bytes of a size such as `512m`, `1.5g` or `512Mi`. As with Docker, all units are powers of 1024.
-fn bytes(text: &str) -> Option<u64> {
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(digits);
