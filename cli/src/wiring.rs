@@ -230,6 +230,9 @@ fn worker_config(settings: &Settings, name: WorkerName) -> Result<WorkerConfig, 
             None => Credentials::default(),
         },
     };
+    if let Some(size) = layer.max_log_bytes {
+        config.max_log_bytes = size.0;
+    }
     Ok(config)
 }
 

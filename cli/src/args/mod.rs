@@ -16,7 +16,7 @@ pub(crate) use container::ContainerArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs};
 pub(crate) use ps::PsArgs;
 pub(crate) use run::RunArgs;
-pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, WorkerArgs};
+pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, LogArgs, WorkerArgs};
 
 const ABOUT: &str = "Runs commands in containers, on a laptop or on a fleet";
 
@@ -96,7 +96,7 @@ impl Cli {
         let general = Layer { home: home.clone(), log: log.clone(), ..Layer::default() };
         let own = match &self.command {
             Command::Run(args) => {
-                Layer { url: args.server.server.clone(), ..Layer::default() }.over(args.policy.layer())
+                Layer { url: args.server.server.clone(), ..args.log.layer() }.over(args.policy.layer())
             }
             Command::Ps(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Jobs(args) => Layer { url: args.server.server.clone(), ..Layer::default() },

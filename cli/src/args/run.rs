@@ -6,7 +6,7 @@ use clap::Args;
 use orcaops_common::domain::id::{JobId, PoolName};
 
 use super::policy::PolicyArgs;
-use super::{ContainerArgs, ServerArgs};
+use super::{ContainerArgs, LogArgs, ServerArgs};
 
 const HELP: &str = "\
 Examples:
@@ -95,6 +95,8 @@ pub(crate) struct RunArgs {
     /// Print the job's record as JSON; a followed output then goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[command(flatten)]

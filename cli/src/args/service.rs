@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use orcaops_common::config::Layer;
+use orcaops_common::config::{ByteSize, Layer};
 use orcaops_common::domain::id::{PoolName, WorkerName};
 
 use super::policy::{PolicyArgs, PublishArgs};
@@ -120,6 +120,27 @@ struct SlotsArgs {
     /// Names the fleet: a worker sweeps only its fleet's containers [env: ORCAOPS_FLEET]
     #[arg(long, value_name = "NAME")]
     fleet: Option<String>,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// How much of a job's output is kept.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// How much of a job's output its log keeps [env: ORCAOPS_MAX_LOG_BYTES] [default: 100m]
+    #[arg(long, value_name = "SIZE")]
+    max_log_bytes: Option<ByteSize>,
+}
+
+impl LogArgs {
+    /// Whether a limit was given.
+    pub(crate) fn is_set(&self) -> bool {
+        self.max_log_bytes.is_some()
+    }
+
+    pub(super) fn layer(&self) -> Layer {
+        Layer { max_log_bytes: self.max_log_bytes, ..Layer::default() }
+    }
 }
 
 impl DevArgs {
@@ -162,7 +183,7 @@ impl SlotsArgs {
             name: self.name.clone(),
             lease_seconds: self.lease_seconds,
             fleet: self.fleet.clone(),
-            ..Layer::default()
+            ..self.log.layer()
         }
     }
 }

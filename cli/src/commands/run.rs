@@ -31,6 +31,11 @@ pub(super) async fn run(args: RunArgs, settings: &Settings) -> Result<u8, Failur
                     here, or the server";
         return Err(Failure::Usage(text.to_owned()));
     }
+    if args.log.is_set() && settings.layer().url.is_some() {
+        let text =
+            "--max-log-bytes is for jobs that run here; on a server its workers are told how much to keep";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let mut spec = spec::of(&args, |name| std::env::var(name).ok())?;
     let job = spec.job_id.get_or_insert_with(JobId::generate).clone();
     let packed = match &args.upload {
