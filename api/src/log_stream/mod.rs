@@ -1,4 +1,4 @@
-//! Sends a job's log to a client as server-sent events.
+//! Sends a job's log to a client: as server-sent events while it grows, or what there is of it.
 //!
 //! Each client has a task of its own that reads the log from the bus, or from the run layout once it is there,
 //! and hands encoded batches to the connection through a channel of a few places. A slow client thus slows only
@@ -8,8 +8,9 @@ mod end;
 mod follow;
 mod output;
 mod replay;
+mod so_far;
 mod start;
 mod streams;
 
-pub(crate) use start::Start;
+pub(crate) use start::{Format, Start, Wanted};
 pub(crate) use streams::LogStreams;

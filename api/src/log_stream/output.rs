@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use orcaops_common::domain::log::{LogLine, LogStream};
+use orcaops_common::domain::log::{LogFilter, LogLine, LogStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::start::Format;
 use crate::routes::DoneData;
 
 /// A batch is sent once it has so many bytes.
@@ -23,8 +24,10 @@ const COMMENT: &[u8] = b": still here\n\n";
 #[derive(Debug)]
 pub(super) struct Gone;
 
-/// Encodes events and sends them in batches.
+/// Encodes the lines that are wanted and sends them in batches.
 pub(super) struct Output {
+    format: Format,
+    filter: LogFilter,
     to: mpsc::Sender<io::Result<Bytes>>,
     stop: CancellationToken,
     batch: Vec<u8>,
@@ -37,13 +40,32 @@ struct LineData<'a> {
     timestamp: DateTime<Utc>,
     stream: LogStream,
     line: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
     step: Option<u32>,
     attempt: &'a str,
 }
 
 impl Output {
-    pub(super) fn new(to: mpsc::Sender<io::Result<Bytes>>, stop: CancellationToken) -> Self {
-        Self { to, stop, batch: Vec::new(), sent: Instant::now() }
+    pub(super) fn new(
+        to: mpsc::Sender<io::Result<Bytes>>,
+        stop: CancellationToken,
+        format: Format,
+        filter: LogFilter,
+    ) -> Self {
+        Self { format, filter, to, stop, batch: Vec::new(), sent: Instant::now() }
+    }
+
+    /// Whether a line is wanted.
+    pub(super) fn wants(&self, line: &LogLine) -> bool {
+        self.filter.passes(line)
+    }
+
+    /// How lines are written.
+    pub(super) fn format(&self) -> Format {
+        self.format
     }
 
     /// Waits until there is nobody to send to any more.
@@ -54,20 +76,42 @@ impl Output {
         }
     }
 
-    /// Adds a line; sends when enough have come together.
+    /// Adds a line, if it is wanted; sends when enough have come together.
     pub(super) async fn line(&mut self, line: &LogLine) -> Result<(), Gone> {
-        self.batch.extend_from_slice(b"id: ");
-        self.batch.extend_from_slice(line.id.as_bytes());
-        self.batch.extend_from_slice(b"\ndata: ");
-        let data = LineData {
-            timestamp: line.timestamp,
-            stream: line.stream,
-            line: &line.line,
-            step: line.step,
-            attempt: &line.attempt,
-        };
-        self.data(&data)?;
+        if !self.wants(line) {
+            return Ok(());
+        }
+        match self.format {
+            Format::Events => {
+                self.batch.extend_from_slice(b"id: ");
+                self.batch.extend_from_slice(line.id.as_bytes());
+                self.batch.extend_from_slice(b"\ndata: ");
+                let data = LineData {
+                    timestamp: line.timestamp,
+                    stream: line.stream,
+                    line: &line.line,
+                    bytes: line.bytes.as_deref(),
+                    partial: line.partial,
+                    step: line.step,
+                    attempt: &line.attempt,
+                };
+                self.data(&data)?;
+            }
+            Format::Json => {
+                serde_json::to_writer(&mut self.batch, line).map_err(|_| Gone)?;
+                self.batch.push(b'\n');
+            }
+            Format::Text => self.batch.extend_from_slice(&line.content()),
+        }
         if self.batch.len() >= BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    /// Breaks the answer off, so that its client knows that this is not all.
+    pub(super) async fn broken(&mut self, reason: &str) -> Gone {
+        if self.flush().await.is_ok() {
+            let _ = self.to.send(Err(io::Error::other(reason.to_owned()))).await;
+        }
+        Gone
     }
 
     /// Sends the last event.

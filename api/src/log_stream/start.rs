@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chrono::Utc;
 use orcaops_common::domain::id::AttemptId;
 use orcaops_common::domain::lines::LineAssembler;
-use orcaops_common::domain::log::{LogBody, LogEntry, LogLine};
+use orcaops_common::domain::log::{LogBody, LogEntry, LogFilter, LogLine};
 
 /// No log comes this far; a client's word for a position is not passed on unseen.
 const MAX_POSITION: u64 = i64::MAX as u64 - 1;
@@ -23,10 +23,35 @@ pub(crate) enum Start {
 }
 
 impl Start {
+    /// With the first line.
+    pub(crate) const BEGINNING: Self = Self::After((0, 0));
+
     /// Right after the line of that id, if it is one.
     pub(crate) fn after(id: &str) -> Option<Self> {
         LineAssembler::parse_id(id).filter(|(position, _)| *position <= MAX_POSITION).map(Self::After)
     }
+}
+
+/// What a client wants to have of a log.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// Where it begins; a tail counts only lines that the filter lets pass.
+    pub(crate) start: Start,
+    /// Which lines.
+    pub(crate) filter: LogFilter,
+    /// How they are written.
+    pub(crate) format: Format,
+}
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// As server-sent events.
+    Events,
+    /// As JSON, a line each.
+    Json,
+    /// As the bytes that the job wrote.
+    Text,
 }
 
 /// The id of a line.

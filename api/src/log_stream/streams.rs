@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use orcaops_common::bus::Bus;
+use orcaops_common::bus::{Bus, BusError, LogPosition};
 use orcaops_common::domain::id::JobId;
 use orcaops_common::layout::RunLayout;
 use orcaops_common::store::Store;
@@ -15,7 +15,8 @@ use super::end::Look;
 use super::follow::follow;
 use super::output::{Gone, Output};
 use super::replay::{beginning, replay};
-use super::start::{LineId, Start};
+use super::so_far::so_far;
+use super::start::{LineId, Start, Wanted};
 use crate::routes::DoneData;
 use crate::signals::Signals;
 use crate::tasks::Tasks;
@@ -24,6 +25,9 @@ use crate::tasks::Tasks;
 const STREAMS: usize = 1000;
 /// How many batches may wait for a slow client.
 const BATCHES: usize = 4;
+
+/// An answer's body, piece by piece.
+pub(crate) type Pieces = ReceiverStream<io::Result<Bytes>>;
 
 /// Opens log streams.
 #[derive(Clone)]
@@ -58,10 +62,25 @@ impl LogStreams {
     }
 
     /// Opens the stream of a job that exists; `None` when too many are open.
-    pub(crate) fn open(&self, job: JobId, start: Start) -> Option<ReceiverStream<io::Result<Bytes>>> {
+    pub(crate) fn follow(&self, job: JobId, wanted: Wanted) -> Option<Pieces> {
+        self.open(job, wanted, None)
+    }
+
+    /// Opens what there is now of the log of a job that exists; `None` when too many are open.
+    ///
+    /// # Errors
+    /// The bus, which alone has the log, can't be asked.
+    pub(crate) async fn so_far(&self, job: JobId, wanted: Wanted) -> Result<Option<Pieces>, BusError> {
+        // Asked here, as an answer that has begun can't say what is wrong.
+        let is_mirrored = matches!(self.layout.read_log(&job).await, Ok(Some(_)));
+        let end = if is_mirrored { 0 } else { self.bus.log_end(&job).await? };
+        Ok(self.open(job, wanted, Some(end)))
+    }
+
+    fn open(&self, job: JobId, wanted: Wanted, until: Option<LogPosition>) -> Option<Pieces> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         let (sender, receiver) = mpsc::channel(BATCHES);
-        let output = Output::new(sender, self.tasks.stop_token().clone());
+        let output = Output::new(sender, self.tasks.stop_token().clone(), wanted.format, wanted.filter);
         let source = Source {
             job,
             store: Arc::clone(&self.store),
@@ -72,22 +91,19 @@ impl LogStreams {
         self.tasks.spawn(async move {
             let _permit = permit;
             // Whether the client left or the stream ended is one to this task.
-            let _ = source.run(start, output).await;
+            let _ = match until {
+                None => source.follow(wanted.start, output).await,
+                Some(end) => source.so_far(wanted.start, end, output).await,
+            };
         });
         Some(ReceiverStream::new(receiver))
     }
 }
 
 impl Source {
-    async fn run(self, start: Start, mut output: Output) -> Result<(), Gone> {
-        if !self.replayed(start, &mut output).await? {
-            let begin = match start {
-                Start::After(id) => id,
-                Start::Tail(tail) => tokio::select! {
-                    () = output.gone() => return Err(Gone),
-                    begin = beginning(&self, tail) => begin,
-                },
-            };
+    async fn follow(self, start: Start, mut output: Output) -> Result<(), Gone> {
+        if !replay(&self, start, &mut output).await? {
+            let begin = self.begin(start, &output).await?;
             let last = follow(&self, begin, &mut output).await?;
             self.rest(last, &mut output).await?;
         }
@@ -98,17 +114,29 @@ impl Source {
         Ok(())
     }
 
-    /// Sends a log that the layout has whole.
-    async fn replayed(&self, start: Start, output: &mut Output) -> Result<bool, Gone> {
-        replay(self, start, output).await
+    async fn so_far(self, start: Start, end: LogPosition, mut output: Output) -> Result<(), Gone> {
+        if !replay(&self, start, &mut output).await? {
+            let begin = self.begin(start, &output).await?;
+            so_far(&self, begin, end, &mut output).await?;
+        }
+        output.flush().await
+    }
+
+    async fn begin(&self, start: Start, output: &Output) -> Result<LineId, Gone> {
+        match start {
+            Start::After(id) => Ok(id),
+            Start::Tail(tail) => tokio::select! {
+                () = output.gone() => Err(Gone),
+                begin = beginning(self, tail, output) => Ok(begin),
+            },
+        }
     }
 
     /// A log whose end the bus did not show may be whole in the layout: the bus forgets logs some time after
     /// they were mirrored, also under a reader that is very slow.
     async fn rest(&self, last: Look, output: &mut Output) -> Result<(), Gone> {
         if !last.saw_end {
-            let after: LineId = last.line;
-            replay(self, Start::After(after), output).await?;
+            replay(self, Start::After(last.line), output).await?;
         }
         Ok(())
     }

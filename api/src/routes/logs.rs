@@ -1,8 +1,9 @@
-//! What a job prints, while it prints it.
+//! What a job prints: while it prints it, and so far.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use orcaops_common::domain::log::{LogFilter, LogStream};
 use orcaops_common::domain::run::JobStatus;
 use orcaops_common::store::Store;
 use poem::Body;
@@ -12,12 +13,13 @@ use poem_openapi::{Enum, Object, OpenApi};
 
 use super::body::EventsAnswer;
 use super::jobs::record_of;
-use crate::log_stream::{LogStreams, Start};
+use super::log_answer::{LogAnswer, LogFormat};
+use crate::log_stream::{Format, LogStreams, Start, Wanted};
 use crate::openapi::Tag;
 use crate::problem::{Kind, Problem};
 
 /// Where a line came from.
-#[derive(Enum)]
+#[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "snake_case", rename = "LogStream")]
 enum StreamName {
     /// A step's standard output.
@@ -35,12 +37,29 @@ struct LogLineEvent {
     timestamp: DateTime<Utc>,
     /// Where it came from.
     stream: StreamName,
-    /// The line, without its end.
+    /// The line up to its `\n`. Bytes that are not UTF-8 are replaced by U+FFFD.
     line: String,
+    /// The exact bytes as base64, where they are not UTF-8.
+    #[oai(skip_serializing_if_is_none)]
+    bytes: Option<String>,
+    /// True when no `\n` follows: the line is longer than 64 KiB and goes on in the next one of the same attempt,
+    /// step and stream, or its writer stopped in the middle of it. False when absent.
+    #[oai(default, skip_serializing_if = "is_false")]
+    partial: bool,
     /// The step that wrote it, from 0; null for OrcaOps' own words and for what an earlier step left running.
     step: Option<u32>,
     /// The attempt that produced it, as dispatch and delivery.
     attempt: String,
+}
+
+/// A line of a job's log.
+#[derive(Object)]
+pub(super) struct LogLine {
+    /// Names the line within its job's log; the stream takes it as `Last-Event-ID`. A line that a running job has
+    /// not ended yet has the id of the line before it.
+    id: String,
+    #[oai(flatten)]
+    line: LogLineEvent,
 }
 
 /// The data of the last event, `done`.
@@ -55,6 +74,23 @@ pub(crate) struct DoneData<'a> {
 /// How many lines of the past are sent when nothing is said.
 fn default_tail() -> u32 {
     100
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+fn filter(step: Query<Option<Vec<u32>>>, stream: Query<Option<Vec<StreamName>>>) -> LogFilter {
+    let streams = stream.0.unwrap_or_default().into_iter().map(|name| match name {
+        StreamName::Stdout => LogStream::Stdout,
+        StreamName::Stderr => LogStream::Stderr,
+        StreamName::System => LogStream::System,
+    });
+    LogFilter { steps: step.0.unwrap_or_default(), streams: streams.collect() }
+}
+
+fn too_many() -> Problem {
+    Problem::new(Kind::TooManyStreams, "too many log streams are open; try again later")
 }
 
 pub(crate) struct LogsApi;
@@ -76,6 +112,10 @@ impl LogsApi {
         /// is before the first line.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
+        /// Only lines of this step, counted from 0. Repeatable.
+        step: Query<Option<Vec<u32>>>,
+        /// Only lines of this stream. Repeatable.
+        stream: Query<Option<Vec<StreamName>>>,
         store: Data<&Arc<dyn Store>>,
         streams: Data<&LogStreams>,
     ) -> Result<EventsAnswer<LogLineEvent>, Problem> {
@@ -87,9 +127,40 @@ impl LogsApi {
             })?,
         };
         let record = record_of(&job_id, &store).await?;
-        let events = streams.open(record.job_id, start).ok_or_else(|| {
-            Problem::new(Kind::TooManyStreams, "too many log streams are open; try again later")
-        })?;
+        let wanted = Wanted { start, filter: filter(step, stream), format: Format::Events };
+        let events = streams.follow(record.job_id, wanted).ok_or_else(too_many)?;
         Ok(EventsAnswer::new(Body::from_bytes_stream(events)))
+    }
+
+    /// Get a job's log so far
+    ///
+    /// As text: the bytes that the job wrote to standard output and standard error, OrcaOps' own words only where
+    /// `stream` asks for them. With `Accept: application/x-ndjson`: a JSON document for each line, OrcaOps' own
+    /// words included. Empty for a queued job.
+    #[oai(path = "/jobs/:job_id/logs", method = "get", operation_id = "get_logs")]
+    async fn so_far(
+        &self,
+        job_id: Path<String>,
+        /// Only the last so many lines of those that are wanted; all when absent.
+        #[oai(validator(maximum(value = "10000")))]
+        tail: Query<Option<u32>>,
+        /// Only lines of this step, counted from 0. Repeatable.
+        step: Query<Option<Vec<u32>>>,
+        /// Only lines of this stream. Repeatable.
+        stream: Query<Option<Vec<StreamName>>>,
+        format: LogFormat,
+        store: Data<&Arc<dyn Store>>,
+        streams: Data<&LogStreams>,
+    ) -> Result<LogAnswer, Problem> {
+        let format = format.0;
+        let mut filter = filter(step, stream);
+        if format == Format::Text && filter.streams.is_empty() {
+            filter.streams = vec![LogStream::Stdout, LogStream::Stderr];
+        }
+        let start = tail.0.map_or(Start::BEGINNING, |tail| Start::Tail(tail as usize));
+        let record = record_of(&job_id, &store).await?;
+        let wanted = Wanted { start, filter, format };
+        let log = streams.so_far(record.job_id, wanted).await?.ok_or_else(too_many)?;
+        Ok(LogAnswer::new(format, Body::from_bytes_stream(log)))
     }
 }

@@ -6,6 +6,7 @@ mod containers;
 mod download;
 mod health;
 mod jobs;
+mod log_answer;
 mod logs;
 mod page;
 mod runs;
