@@ -14,6 +14,8 @@ mod health;
 mod life;
 #[path = "http/lists.rs"]
 mod lists;
+#[path = "http/log_so_far.rs"]
+mod log_so_far;
 #[path = "http/logs.rs"]
 mod logs;
 #[path = "http/problems.rs"]

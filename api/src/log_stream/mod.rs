@@ -13,4 +13,4 @@ mod start;
 mod streams;
 
 pub(crate) use start::{Format, Start, Wanted};
-pub(crate) use streams::LogStreams;
+pub(crate) use streams::{LogStreams, Pieces};

@@ -1,5 +1,6 @@
 //! A job's log as an answer of its own: as text, or as JSON line by line.
 
+use futures_util::TryStreamExt;
 use poem::{Body, FromRequest, IntoResponse, Request, RequestBody, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
@@ -8,7 +9,7 @@ use poem_openapi::registry::{
 use poem_openapi::types::Type;
 
 use super::logs::LogLine;
-use crate::log_stream::Format;
+use crate::log_stream::{Format, Pieces};
 
 /// Bytes as the job wrote them.
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -50,7 +51,15 @@ fn negotiate(accept: &str) -> Format {
 pub(crate) struct LogAnswer(Response);
 
 impl LogAnswer {
-    pub(crate) fn new(format: Format, body: Body) -> Self {
+    /// Answers with these pieces. Where they break off, so does the connection: its client must not take what it
+    /// has for the whole.
+    pub(crate) fn new(format: Format, pieces: Pieces) -> Self {
+        // The HTTP framework goes on with a connection of which a body failed, and ends that body as if it were
+        // whole. Unwinding ends the connection's task and nothing else.
+        let body = Body::from_bytes_stream(pieces.inspect_err(|error| {
+            tracing::warn!(%error, "an answer breaks off");
+            std::panic::resume_unwind(Box::new("an answer breaks off"));
+        }));
         let response = Response::builder()
             .content_type(if format == Format::Json { NDJSON } else { TEXT })
             .header("vary", "accept")

@@ -161,6 +161,6 @@ impl LogsApi {
         let record = record_of(&job_id, &store).await?;
         let wanted = Wanted { start, filter, format };
         let log = streams.so_far(record.job_id, wanted).await?.ok_or_else(too_many)?;
-        Ok(LogAnswer::new(format, Body::from_bytes_stream(log)))
+        Ok(LogAnswer::new(format, log))
     }
 }

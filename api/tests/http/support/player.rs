@@ -69,9 +69,14 @@ impl<'a> Player<'a> {
     }
 
     /// Prints bytes as they are, line ends or not.
-    pub(crate) async fn print(&mut self, stream: LogStream, text: &str) {
-        let data = Bytes::copy_from_slice(text.as_bytes());
-        self.entry(LogBody::Chunk { step: Some(self.steps), stream, data }).await;
+    pub(crate) async fn print(&mut self, stream: LogStream, bytes: impl AsRef<[u8]>) {
+        self.print_as(Some(self.steps), stream, bytes).await;
+    }
+
+    /// Prints bytes of that step, or of none.
+    pub(crate) async fn print_as(&mut self, step: Option<u32>, stream: LogStream, bytes: impl AsRef<[u8]>) {
+        let data = Bytes::copy_from_slice(bytes.as_ref());
+        self.entry(LogBody::Chunk { step, stream, data }).await;
     }
 
     pub(crate) async fn end_log(&mut self) {
