@@ -49,6 +49,15 @@ impl Client {
         Ok((response.status().as_u16(), response.bytes().await?.to_vec()))
     }
 
+    /// GET of a path in a format; the body of a good answer.
+    pub async fn get_as(&self, path: &str, accept: &str) -> Result<Vec<u8>> {
+        let request = self.http.get(format!("{}{path}", self.base)).header("Accept", accept);
+        let response = request.send().await?.error_for_status()?;
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        ensure!(kind.is_some_and(|kind| kind.starts_with(accept)), "{kind:?} instead of {accept}");
+        Ok(response.bytes().await?.to_vec())
+    }
+
     /// POST of JSON; status and body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
         let response = self.http.post(format!("{}{path}", self.base)).json(body).send().await?;

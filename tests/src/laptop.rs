@@ -40,6 +40,11 @@ impl Laptop {
         ]
     }
 
+    /// Where its server listens.
+    pub fn address(&self) -> &str {
+        &self.listen
+    }
+
     /// Starts a server with that many slots.
     pub async fn dev(&self, slots: &str) -> Result<Process> {
         self.dev_with(&["--slots", slots]).await

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use orcaops_common::config::Layer;
 
 pub(crate) use container::ContainerArgs;
-pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs};
+pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs, LogsArgs};
 pub(crate) use ps::PsArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, LogArgs, WorkerArgs};

@@ -1,13 +1,14 @@
 //! A job's log, line by line, across broken connections.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use orcaops_common::domain::log::LogStream;
-use reqwest::Method;
+use orcaops_common::domain::log::{LogFilter, LogStream, exact_bytes};
+use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 
 use super::error::ClientError;
@@ -16,7 +17,7 @@ use super::retry::Patience;
 use super::sse::{SseEvent, SseParser};
 
 /// A stream that is silent for longer has lost its server, which sends a comment every 15 seconds.
-const LONGEST_SILENCE: Duration = Duration::from_secs(50);
+pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(50);
 /// The id before the first line.
 const BEGINNING: &str = "0-0";
 
@@ -36,6 +37,12 @@ pub(crate) struct Line {
     pub(crate) stream: LogStream,
     /// Its text, without the end.
     pub(crate) line: String,
+    /// Its exact bytes as base64, where the text can't hold them.
+    #[serde(default)]
+    pub(crate) bytes: Option<String>,
+    /// Whether it has no end: the next one of the same origin goes on with it, or nothing does.
+    #[serde(default)]
+    pub(crate) partial: bool,
     /// The attempt that printed it.
     #[serde(default)]
     pub(crate) attempt: String,
@@ -44,11 +51,36 @@ pub(crate) struct Line {
     pub(crate) json: String,
 }
 
-/// Reads a job's log from its first line to the job's end.
+impl Line {
+    /// Its bytes as the job wrote them, without the end.
+    pub(crate) fn content(&self) -> Cow<'_, [u8]> {
+        exact_bytes(&self.line, self.bytes.as_deref())
+    }
+}
+
+/// Which lines of a log are wanted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    /// Only the last so many of those that are wanted; all when absent.
+    pub(crate) tail: Option<u32>,
+    /// Which.
+    pub(crate) filter: LogFilter,
+}
+
+impl Selection {
+    pub(super) fn apply(&self, request: RequestBuilder) -> RequestBuilder {
+        let steps = self.filter.steps.iter().map(|step| ("step", step.to_string()));
+        let streams = self.filter.streams.iter().map(|stream| ("stream", stream.as_str().to_owned()));
+        request.query(&steps.chain(streams).collect::<Vec<_>>())
+    }
+}
+
+/// Reads a job's log to the job's end.
 pub(crate) struct LogReader {
     client: Client,
     job: String,
-    last: String,
+    selection: Selection,
+    last: Option<String>,
     parser: SseParser,
     bytes: Option<BoxStream<'static, reqwest::Result<Bytes>>>,
     ready: VecDeque<LogEvent>,
@@ -56,12 +88,13 @@ pub(crate) struct LogReader {
 }
 
 impl LogReader {
-    /// A reader from the first line on. It connects when the first event is asked for.
-    pub(crate) fn new(client: Client, job: &str) -> Self {
+    /// A reader of the lines that are wanted. It connects when the first event is asked for.
+    pub(crate) fn new(client: Client, job: &str, selection: Selection) -> Self {
         Self {
             client,
             job: job.to_owned(),
-            last: BEGINNING.to_owned(),
+            last: selection.tail.is_none().then(|| BEGINNING.to_owned()),
+            selection,
             parser: SseParser::default(),
             bytes: None,
             ready: VecDeque::new(),
@@ -93,7 +126,14 @@ impl LogReader {
             Some(stream) => stream,
             None => {
                 let request = self.client.request(Method::GET, &["jobs", &self.job, "logs", "stream"]);
-                let response = self.client.send(request.header("Last-Event-ID", &self.last)).await?;
+                let mut request = self.selection.apply(request);
+                if let Some(tail) = self.selection.tail {
+                    request = request.query(&[("tail", tail)]);
+                }
+                if let Some(last) = &self.last {
+                    request = request.header("Last-Event-ID", last);
+                }
+                let response = self.client.send(request).await?;
                 self.bytes.insert(response.bytes_stream().boxed())
             }
         };
@@ -120,7 +160,7 @@ impl LogReader {
         }
         let line: Line = serde_json::from_str(&event.data).map_err(unreadable)?;
         if let Some(id) = event.id {
-            self.last = id;
+            self.last = Some(id);
         }
         Ok(LogEvent::Line(Line { json: event.data, ..line }))
     }

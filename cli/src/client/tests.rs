@@ -1,6 +1,7 @@
 //! The client against a server that plays a script.
 
 use orcaops_common::domain::job::{JobCommand, JobSpec};
+use orcaops_common::domain::log::{LogFilter, LogStream};
 use orcaops_common::domain::run::ArtifactMetadata;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,7 +68,7 @@ async fn a_log_goes_on_right_after_the_last_line_when_the_connection_breaks() {
         stream(&format!("{}{done}", line("9-9", "c"))),
     ])
     .await;
-    let mut reader = LogReader::new(client, "job");
+    let mut reader = LogReader::new(client, "job", Selection::default());
     let mut lines = Vec::new();
     while let LogEvent::Line(line) = reader.next().await.unwrap() {
         lines.push(line.line);
@@ -81,6 +82,43 @@ async fn a_log_goes_on_right_after_the_last_line_when_the_connection_breaks() {
     let after: Vec<_> =
         asked.iter().filter_map(|r| r.lines().find_map(|l| l.strip_prefix("last-event-id: "))).collect();
     assert_eq!(after, ["0-0", "7-0", "7-0"]);
+}
+
+#[tokio::test]
+async fn a_tail_is_asked_for_until_a_line_has_come_and_a_filter_always() {
+    let done = "event: done\ndata: {\"status\":\"success\"}\n\n";
+    let (client, asked) = server(vec![stream(""), stream(&line("7-0", "b")), stream(done)]).await;
+    let filter = LogFilter { steps: vec![0, 2], streams: vec![LogStream::Stderr] };
+    let mut reader = LogReader::new(client, "job", Selection { tail: Some(5), filter });
+    assert!(matches!(reader.next().await.unwrap(), LogEvent::Line(_)));
+    assert!(matches!(reader.next().await.unwrap(), LogEvent::Done));
+    let asked = asked.await.unwrap();
+    let first = "get /orcaops/jobs/job/logs/stream?step=0&step=2&stream=stderr&tail=5 http/1.1\r\n";
+    assert!(asked.iter().all(|r| r.starts_with(first)), "{asked:?}");
+    let after = |r: &String| r.lines().find_map(|l| l.strip_prefix("last-event-id: ").map(str::to_owned));
+    assert_eq!(asked.iter().map(after).collect::<Vec<_>>(), [None, None, Some("7-0".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_there_is_of_a_log_comes_whole_or_is_an_error() {
+    let lines = "{\"stream\":\"stdout\",\"line\":\"a\"}\n{\"stream\":\"stderr\",\"line\":\"\",\"bytes\":\"/w==\",\"partial\":true}\n";
+    let half = &lines[..lines.len() - 9];
+    let (client, asked) = server(vec![
+        answer("200 OK", "application/x-ndjson", lines),
+        answer("200 OK", "application/x-ndjson", half),
+    ])
+    .await;
+    let mut log = LogSoFar::open(&client, "job", &Selection::default()).await.unwrap();
+    assert_eq!(&*log.next().await.unwrap().unwrap().content(), b"a");
+    let last = log.next().await.unwrap().unwrap();
+    assert_eq!((&*last.content(), last.partial), (&b"\xff"[..], true));
+    assert!(log.next().await.unwrap().is_none());
+    let mut log = LogSoFar::open(&client, "job", &Selection::default()).await.unwrap();
+    assert!(log.next().await.unwrap().is_some());
+    assert!(matches!(log.next().await, Err(ClientError::Broken { .. })));
+    let asked = asked.await.unwrap();
+    assert!(asked[0].starts_with("get /orcaops/jobs/job/logs http/1.1\r\n"), "{asked:?}");
+    assert!(asked[0].contains("accept: application/x-ndjson\r\n"), "{asked:?}");
 }
 
 #[tokio::test]

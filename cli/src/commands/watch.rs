@@ -7,7 +7,7 @@ use orcaops_common::domain::id::JobId;
 use orcaops_common::domain::run::JobStatus;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::client::{Client, ClientError, JobStatusAnswer, LogEvent, LogReader, Patience, Raw};
+use crate::client::{Client, ClientError, JobStatusAnswer, LogEvent, LogReader, Patience, Raw, Selection};
 use crate::failure::Failure;
 use crate::output::log::LogPrinter;
 use crate::output::words;
@@ -38,7 +38,7 @@ pub(super) async fn end_of(client: &Client, job: &JobId) -> Result<Raw<JobStatus
 
 /// Prints a job's log until the job ends. When nobody reads it any more, goes on without printing.
 pub(super) async fn follow(client: &Client, job: &JobId, mut printer: LogPrinter) -> Result<(), Failure> {
-    let mut reader = LogReader::new(client.clone(), job.as_str());
+    let mut reader = LogReader::new(client.clone(), job.as_str(), Selection::default());
     let mut printed = Ok(());
     loop {
         match reader.next().await.map_err(|cause| lost(job, cause))? {
@@ -50,7 +50,7 @@ pub(super) async fn follow(client: &Client, job: &JobId, mut printer: LogPrinter
             printed = printer.flush();
         }
     }
-    match printed.and_then(|()| printer.flush()) {
+    match printed.and_then(|()| printer.finish()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }

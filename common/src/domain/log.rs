@@ -21,6 +21,21 @@ pub enum LogStream {
     System,
 }
 
+impl LogStream {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::System];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::System => "system",
+        }
+    }
+}
+
 /// A piece of a job's log, in the order in which it was produced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {

@@ -28,7 +28,7 @@ async fn look(session: &Session, args: JobsArgs) -> Result<(), Failure> {
         None => list::run(client, &args.list, json).await,
         Some(JobsCommand::Status { id }) => status::show(client, &id, json).await,
         Some(JobsCommand::Cancel { id }) => status::cancel(client, &id, json).await,
-        Some(JobsCommand::Logs { id, follow }) => logs::run(client, &id, follow, json).await,
+        Some(JobsCommand::Logs(logs)) => logs::run(client, &logs, json).await,
         Some(JobsCommand::Artifacts { id }) => files::list(client, &id, json).await,
         Some(JobsCommand::Download { id, file, directory }) => {
             files::download(client, &id, &file, &directory, json).await
