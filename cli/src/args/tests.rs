@@ -56,12 +56,15 @@ fn help_of_every_command_is_as_documented() {
 
 #[test]
 fn wrong_use_is_explained() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("unknown_command", &["jbos"]),
         ("run_without_command", &["run", "alpine"]),
         ("spec_and_image", &["run", "-s", "job.yaml", "alpine", "true"]),
         ("unknown_status", &["jobs", "--status", "done"]),
         ("limit_out_of_range", &["jobs", "--limit", "201"]),
+        ("unknown_stream", &["jobs", "logs", "a", "--stream", "both"]),
+        ("tail_out_of_range", &["jobs", "logs", "a", "-n", "10001"]),
+        ("no_size", &["worker", "--max-log-bytes", "much"]),
         ("bad_id", &["run", "--id", "a/b", "alpine", "true"]),
         ("detach_and_follow", &["run", "--detach", "-f", "alpine", "true"]),
     ];

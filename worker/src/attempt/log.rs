@@ -30,6 +30,8 @@ struct Piece {
 /// The log of one attempt. No secret of the job gets into it.
 pub(crate) struct JobLog {
     pub(crate) masks: Masks,
+    /// The step that runs.
+    step: Option<u32>,
     pieces: mpsc::Sender<Piece>,
     writer: AbortOnDropHandle<()>,
     taken: u64,
@@ -47,17 +49,30 @@ impl JobLog {
     ) -> Self {
         let (pieces, receiver) = mpsc::channel(QUEUE);
         let writer = AbortOnDropHandle::new(tokio::spawn(write(bus, attempt, receiver)));
-        Self { masks: Masks::new(secrets), pieces, writer, taken: 0, omitted: 0, limit }
+        Self { masks: Masks::new(secrets), step: None, pieces, writer, taken: 0, omitted: 0, limit }
+    }
+
+    /// A step begins.
+    pub(crate) fn begin_step(&mut self, index: u32) {
+        self.step = Some(index);
+    }
+
+    /// The step that runs has ended; gives what was held back of it, which is not in the log yet.
+    pub(crate) fn end_step(&mut self) -> Vec<Shown> {
+        self.step.take().map_or_else(Vec::new, |index| self.masks.finish_step(index))
     }
 
     /// What can be shown of a piece of output as init sent it. It is not in the log yet.
+    ///
+    /// Init is not trusted: a step that does not run has no output, and each would cost all readers memory.
     pub(crate) fn mask(&mut self, piece: Output) -> Shown {
         let stream = match piece.stream {
             Stream::Stdout => LogStream::Stdout,
             Stream::Stderr => LogStream::Stderr,
         };
-        let data = self.masks.push(piece.step, stream, Bytes::from(piece.data));
-        Shown { step: piece.step, stream, data }
+        let step = piece.step.filter(|_| piece.step == self.step);
+        let data = self.masks.push(step, stream, Bytes::from(piece.data));
+        Shown { step, stream, data }
     }
 
     /// Adds a piece of output as init sent it.

@@ -59,6 +59,7 @@ impl Steps<'_> {
                 return Err(Interrupt::Stopped(why));
             }
             let mut output = StepOutput::default();
+            self.log.begin_step(index);
             let end = self.run_one(index, command, &mut output).await?;
             let stop = self.stop.reason();
             let verdict = Verdict::of_step(&end, command, stop, spec.ttl_seconds);
@@ -67,7 +68,7 @@ impl Steps<'_> {
                 self.output(index, Output { step: Some(index), stream: Stream::Stderr, data }, &mut output)
                     .await;
             }
-            for shown in self.log.masks.finish_step(index) {
+            for shown in self.log.end_step() {
                 self.keep(index, shown, &mut output).await;
             }
             let result = Box::new(result(index, command, &self.log.masks, &end, stop, output));
