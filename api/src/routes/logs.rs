@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use orcaops_common::domain::log::{LogFilter, LogStream};
 use orcaops_common::domain::run::JobStatus;
 use orcaops_common::store::Store;
-use poem::Body;
 use poem::web::Data;
+use poem::{Body, FromRequest, Request, RequestBody};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 
@@ -93,6 +93,20 @@ fn too_many() -> Problem {
     Problem::new(Kind::TooManyStreams, "too many log streams are open; try again later")
 }
 
+/// Where logs come from.
+struct Logs<'a> {
+    store: &'a Arc<dyn Store>,
+    streams: &'a LogStreams,
+}
+
+impl<'a> FromRequest<'a> for Logs<'a> {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let Data(store) = Data::from_request(request, body).await?;
+        let Data(streams) = Data::from_request(request, body).await?;
+        Ok(Self { store, streams })
+    }
+}
+
 pub(crate) struct LogsApi;
 
 #[OpenApi(prefix_path = "/orcaops", tag = "Tag::Jobs")]
@@ -116,8 +130,7 @@ impl LogsApi {
         step: Query<Option<Vec<u32>>>,
         /// Only lines of this stream. Repeatable.
         stream: Query<Option<Vec<StreamName>>>,
-        store: Data<&Arc<dyn Store>>,
-        streams: Data<&LogStreams>,
+        logs: Logs<'_>,
     ) -> Result<EventsAnswer<LogLineEvent>, Problem> {
         let start = match last_event_id.0.as_deref().filter(|id| !id.is_empty()) {
             None => Start::Tail(tail.0 as usize),
@@ -126,9 +139,9 @@ impl LogsApi {
                 Problem::new(Kind::InvalidParameter, detail)
             })?,
         };
-        let record = record_of(&job_id, &store).await?;
+        let record = record_of(&job_id, logs.store).await?;
         let wanted = Wanted { start, filter: filter(step, stream), format: Format::Events };
-        let events = streams.follow(record.job_id, wanted).ok_or_else(too_many)?;
+        let events = logs.streams.follow(record.job_id, wanted).ok_or_else(too_many)?;
         Ok(EventsAnswer::new(Body::from_bytes_stream(events)))
     }
 
@@ -149,8 +162,7 @@ impl LogsApi {
         /// Only lines of this stream. Repeatable.
         stream: Query<Option<Vec<StreamName>>>,
         format: LogFormat,
-        store: Data<&Arc<dyn Store>>,
-        streams: Data<&LogStreams>,
+        logs: Logs<'_>,
     ) -> Result<LogAnswer, Problem> {
         let format = format.0;
         let mut filter = filter(step, stream);
@@ -158,9 +170,9 @@ impl LogsApi {
             filter.streams = vec![LogStream::Stdout, LogStream::Stderr];
         }
         let start = tail.0.map_or(Start::BEGINNING, |tail| Start::Tail(tail as usize));
-        let record = record_of(&job_id, &store).await?;
+        let record = record_of(&job_id, logs.store).await?;
         let wanted = Wanted { start, filter, format };
-        let log = streams.so_far(record.job_id, wanted).await?.ok_or_else(too_many)?;
+        let log = logs.streams.so_far(record.job_id, wanted).await?.ok_or_else(too_many)?;
         Ok(LogAnswer::new(format, log))
     }
 }
