@@ -61,7 +61,7 @@ pub struct JobSpec {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", oai(default))]
     pub pool: PoolName,
-    /// Names of variables in `env` whose values are masked in logs and records.
+    /// Names of variables in `env` whose values are masked in logs and records. Artifacts are not masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", oai(default, skip_serializing_if_is_empty))]
     pub secrets: Vec<String>,
