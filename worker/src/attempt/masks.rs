@@ -28,13 +28,20 @@ pub(crate) struct Shown {
 pub(crate) struct Masks {
     secrets: Arc<Secrets>,
     /// Few: a step's are gone when it has ended.
-    streams: Vec<(Option<u32>, LogStream, Masker)>,
+    streams: Vec<Masked>,
+}
+
+struct Masked {
+    step: Option<u32>,
+    stream: LogStream,
+    masker: Masker,
+    /// When it last said something.
     heard: Instant,
 }
 
 impl Masks {
     pub(crate) fn new(secrets: Arc<Secrets>) -> Self {
-        Self { secrets, streams: Vec::new(), heard: Instant::now() }
+        Self { secrets, streams: Vec::new() }
     }
 
     /// What can be shown now that a stream goes on with these bytes.
@@ -42,13 +49,15 @@ impl Masks {
         if self.secrets.is_empty() {
             return data;
         }
-        self.heard = Instant::now();
-        let known = self.streams.iter().position(|(s, name, _)| (*s, *name) == (step, stream));
+        let heard = Instant::now();
+        let known = self.streams.iter().position(|masked| (masked.step, masked.stream) == (step, stream));
         let at = known.unwrap_or_else(|| {
-            self.streams.push((step, stream, Masker::new(Arc::clone(&self.secrets))));
+            let masker = Masker::new(Arc::clone(&self.secrets));
+            self.streams.push(Masked { step, stream, masker, heard });
             self.streams.len() - 1
         });
-        self.streams[at].2.push(data)
+        self.streams[at].heard = heard;
+        self.streams[at].masker.push(data)
     }
 
     /// A text, masked.
@@ -58,12 +67,14 @@ impl Masks {
 
     /// When lines that are held back have waited long enough; `None` while there are none.
     pub(crate) fn release_at(&self) -> Option<Instant> {
-        self.streams.iter().any(|(_, _, masker)| masker.holds_lines()).then(|| self.heard + SILENCE)
+        let holding = self.streams.iter().filter(|masked| masked.masker.holds_lines());
+        holding.map(|masked| masked.heard + SILENCE).min()
     }
 
-    /// The lines that are held back.
-    pub(crate) fn release(&mut self) -> Vec<Shown> {
-        let lines = self.streams.iter_mut().map(|(step, stream, masker)| Shown {
+    /// The lines that were held back for long enough by then.
+    pub(crate) fn release(&mut self, now: Instant) -> Vec<Shown> {
+        let due = self.streams.iter_mut().filter(|masked| masked.heard + SILENCE <= now);
+        let lines = due.map(|Masked { step, stream, masker, .. }| Shown {
             step: *step,
             stream: *stream,
             data: masker.release_lines(),
@@ -82,8 +93,12 @@ impl Masks {
     }
 
     fn finish(&mut self, which: impl Fn(Option<u32>) -> bool) -> Vec<Shown> {
-        let ended = self.streams.extract_if(.., |(step, _, _)| which(*step));
-        let rest = ended.map(|(step, stream, mut masker)| Shown { step, stream, data: masker.finish() });
+        let ended = self.streams.extract_if(.., |masked| which(masked.step));
+        let rest = ended.map(|Masked { step, stream, mut masker, .. }| Shown {
+            step,
+            stream,
+            data: masker.finish(),
+        });
         rest.filter(|shown| !shown.data.is_empty()).collect()
     }
 }
@@ -126,8 +141,12 @@ mod tests {
         let mut masks = Masks::new(Arc::new(Secrets::new(["a\nsecret"])));
         assert!(masks.release_at().is_none());
         assert_eq!(masks.push(Some(0), Stdout, Bytes::from("x\na\nsec")), "x\n");
-        assert!(masks.release_at().is_some());
-        let lines = masks.release();
+        let due = masks.release_at().unwrap();
+        assert!(masks.release(due - SILENCE / 2).is_empty());
+        // Another stream that goes on puts nothing off.
+        assert_eq!(masks.push(Some(0), Stderr, Bytes::from("more\n")), "more\n");
+        assert_eq!(masks.release_at(), Some(due));
+        let lines = masks.release(due);
         assert_eq!((lines.len(), &lines[0].data[..]), (1, &b"a\n"[..]));
         assert!(masks.release_at().is_none());
         assert_eq!(masks.push(Some(0), Stdout, Bytes::from("ret")), "***");

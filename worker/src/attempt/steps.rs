@@ -123,7 +123,7 @@ impl Steps<'_> {
                     });
                 }
                 () = at(self.log.masks.release_at()) => {
-                    for shown in self.log.masks.release() {
+                    for shown in self.log.masks.release(Instant::now()) {
                         self.keep(index, shown, output).await;
                     }
                 }
