@@ -1,10 +1,14 @@
 //! What a job prints, from its container to whoever reads it: every byte, and no secret.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use orcaops_common::domain::log::{LogLine, LogStream};
-use orcaops_tests::client::shell;
+use orcaops_tests::client::{Client, shell};
 use orcaops_tests::docker::test_image;
+use orcaops_tests::fleet::Fleet;
 use orcaops_tests::laptop::{Laptop, exits, text};
+use orcaops_tests::wait::until;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
@@ -14,15 +18,15 @@ const TEXT: &str = "text/plain";
 const NDJSON: &str = "application/x-ndjson";
 
 /// A job's log so far, as JSON.
-async fn lines(laptop: &Laptop, job: &str, query: &str) -> Result<Vec<LogLine>> {
-    let body = laptop.client.get_as(&format!("/orcaops/jobs/{job}/logs{query}"), NDJSON).await?;
+async fn lines(client: &Client, job: &str, query: &str) -> Result<Vec<LogLine>> {
+    let body = client.get_as(&format!("/orcaops/jobs/{job}/logs{query}"), NDJSON).await?;
     let lines = body.split_inclusive(|b| *b == b'\n').map(|line| Ok(serde_json::from_slice(line)?));
     lines.collect()
 }
 
 /// A job's log so far, as text.
-async fn bytes(laptop: &Laptop, job: &str, query: &str) -> Result<Vec<u8>> {
-    laptop.client.get_as(&format!("/orcaops/jobs/{job}/logs{query}"), TEXT).await
+async fn bytes(client: &Client, job: &str, query: &str) -> Result<Vec<u8>> {
+    client.get_as(&format!("/orcaops/jobs/{job}/logs{query}"), TEXT).await
 }
 
 fn of(lines: &[LogLine], stream: LogStream) -> Vec<u8> {
@@ -30,7 +34,7 @@ fn of(lines: &[LogLine], stream: LogStream) -> Vec<u8> {
 }
 
 /// All that its stream says, put together.
-async fn streamed(laptop: &Laptop, job: &str) -> Result<Vec<LogLine>> {
+async fn streamed(client: &Client, job: &str) -> Result<Vec<LogLine>> {
     let mut lines = Vec::new();
     let each = |name: &str, data: &str| {
         if name == "done" {
@@ -41,7 +45,7 @@ async fn streamed(laptop: &Laptop, job: &str) -> Result<Vec<LogLine>> {
         lines.push(serde_json::from_value(line)?);
         Ok(false)
     };
-    laptop.client.each_log_event(job, each).await?;
+    client.each_log_event(job, each).await?;
     Ok(lines)
 }
 
@@ -81,16 +85,17 @@ async fn every_byte_that_a_job_prints_comes_out_again() -> Result<()> {
     assert_eq!(record["status"], "success", "{record:#}");
     assert_eq!((&record["steps"][1]["stdout_bytes"], &record["notes"]), (&json!(10_000_007), &json!([])));
     let expected = [&out[..], &[b'x'; 10_000_000], b"\nno end"].concat();
-    for (what, lines) in
-        [("a stream", streamed(&laptop, &job).await?), ("lines", lines(&laptop, &job, "").await?)]
-    {
+    for (what, lines) in [
+        ("a stream", streamed(&laptop.client, &job).await?),
+        ("lines", lines(&laptop.client, &job, "").await?),
+    ] {
         assert!(lines.iter().all(|line| line.content().len() <= (64 << 10) + 1), "lines are bounded");
         let all = of(&lines, LogStream::Stdout);
         same(what, &all[..expected.len()], &expected)?;
         assert!(text(&of(&lines, LogStream::Stderr)).starts_with(&hex(&all[expected.len()..])), "{what}");
-        same("text", &bytes(&laptop, &job, "?stream=stdout").await?, &all)?;
+        same("text", &bytes(&laptop.client, &job, "?stream=stdout").await?, &all)?;
     }
-    same("one step", &bytes(&laptop, &job, "?step=0").await?, out)?;
+    same("one step", &bytes(&laptop.client, &job, "?step=0").await?, out)?;
     let logs = laptop.orcaops(&["jobs", "logs", &job, "-f", "--step", "0", "--step", "1"])?;
     exits(&logs, 0)?;
     same("jobs logs -f", &logs.stdout, &expected)?;
@@ -108,10 +113,10 @@ async fn lines_are_chosen_by_step_and_stream() -> Result<()> {
     let commands = ["echo a; echo b >&2", "echo c; echo d >&2; echo e", "echo f"];
     let job = laptop.client.submit(&shell(&commands)).await?;
     laptop.client.ended(&job).await?;
-    assert_eq!(text(&bytes(&laptop, &job, "?step=1&stream=stdout").await?), "c\ne\n");
-    assert_eq!(text(&bytes(&laptop, &job, "?stream=stderr").await?), "b\nd\n");
-    assert_eq!(text(&bytes(&laptop, &job, "?stream=stdout&tail=2").await?), "e\nf\n");
-    let chosen = lines(&laptop, &job, "?step=0&step=2").await?;
+    assert_eq!(text(&bytes(&laptop.client, &job, "?step=1&stream=stdout").await?), "c\ne\n");
+    assert_eq!(text(&bytes(&laptop.client, &job, "?stream=stderr").await?), "b\nd\n");
+    assert_eq!(text(&bytes(&laptop.client, &job, "?stream=stdout&tail=2").await?), "e\nf\n");
+    let chosen = lines(&laptop.client, &job, "?step=0&step=2").await?;
     let chosen: Vec<_> = chosen.iter().map(|line| (line.step, line.line.as_str())).collect();
     assert_eq!(chosen.len(), 3);
     assert!(chosen.contains(&(Some(0), "a")) && chosen.contains(&(Some(2), "f")), "{chosen:?}");
@@ -166,12 +171,12 @@ async fn no_secret_gets_into_log_or_record() -> Result<()> {
     assert_eq!((&steps[2]["stdout"], &steps[2]["name"]), (&json!("***\n: ***\n"), &json!("with ***")));
     assert_eq!(steps[3]["command"], "'/no/such/***' '***'\\''s'");
     assert!(steps[3]["stderr"].as_str().is_some_and(|e| e.contains("/no/such/***")), "{record:#}");
-    let all = lines(&laptop, &job, "").await?;
+    let all = lines(&laptop.client, &job, "").await?;
     let background: Vec<_> =
         all.iter().filter(|l| l.step.is_none() && l.stream == LogStream::Stdout).collect();
     assert_eq!(background.len(), 1, "{all:?}");
     assert_eq!(background[0].line, "background ***");
-    let shown = format!("{record}{all:?}{}", text(&bytes(&laptop, &job, "").await?));
+    let shown = format!("{record}{all:?}{}", text(&bytes(&laptop.client, &job, "").await?));
     for hidden in [TOKEN, "base64base64", "-----BEGIN", "only-of-step-3"] {
         assert!(!shown.contains(hidden), "{hidden} shows in {shown}");
     }
@@ -192,7 +197,7 @@ async fn a_log_over_its_limit_is_cut_with_a_mark_and_the_job_goes_on() -> Result
     let left = 1_000_000 + 6 - 65_536;
     let note = format!("the log is cut: it is limited to 65536 bytes, and {left} more were not kept");
     assert_eq!(record["notes"], json!([note]));
-    let log = lines(&laptop, &job, "").await?;
+    let log = lines(&laptop.client, &job, "").await?;
     same("the log", &of(&log, LogStream::Stdout), &[b'x'; 65_536])?;
     let own = text(&of(&log, LogStream::System));
     let marks = format!(
@@ -228,7 +233,37 @@ async fn a_client_that_does_not_read_does_not_slow_the_job() -> Result<()> {
     let record = laptop.client.ended(&job).await?;
     assert_eq!(record["status"], "success", "{record:#}");
     assert_eq!(record["steps"][0]["stdout_bytes"], BYTES);
-    let log = bytes(&laptop, &job, "").await?;
+    let log = bytes(&laptop.client, &job, "").await?;
     same("the log", &log, &b"0123456789abcde\n".repeat(BYTES / 16))?;
     laptop.containers.all_gone().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleets_log_is_the_same_while_it_runs_and_once_it_was_copied() -> Result<()> {
+    let fleet = Fleet::start().await?;
+    let _worker = fleet.worker("one", 1)?;
+    let command = r"printf 'a\377\r\n'; head -c 200000 /dev/zero | tr '\0' x; echo; printf 'TOKEN: %s\n> ' $TOKEN; sleep 600";
+    let mut spec = shell(&[command]);
+    spec["sandbox"]["env"] = json!({ "TOKEN": "hunter22" });
+    spec["secrets"] = json!(["TOKEN"]);
+    let job = fleet.client.submit(&spec).await?;
+    let expected = [b"a\xff\r\n", &[b'x'; 200_000][..], b"\nTOKEN: ***\n> "].concat();
+    until("the job has printed", Duration::from_secs(60), async || {
+        bytes(&fleet.client, &job, "").await.is_ok_and(|log| log.len() >= expected.len())
+    })
+    .await?;
+    assert_eq!(fleet.client.record(&job).await?["status"], "running");
+    same("while it runs", &bytes(&fleet.client, &job, "").await?, &expected)?;
+    let running = lines(&fleet.client, &job, "?stream=stdout").await?;
+    fleet.client.cancel(&job).await?;
+    fleet.client.ended(&job).await?;
+    let copy = fleet.artifacts().join(&job).join("logs/log.jsonl");
+    until("the log is copied", Duration::from_secs(60), async || copy.is_file()).await?;
+    same("its copy", &bytes(&fleet.client, &job, "").await?, &expected)?;
+    let copied = lines(&fleet.client, &job, "?stream=stdout").await?;
+    let (last, whole) = copied.split_last().context("no line")?;
+    assert_eq!(&running[..running.len() - 1], whole, "lines that were whole keep their ids");
+    assert_eq!((last.line.as_str(), last.partial), ("> ", true));
+    same("its stream", &of(&streamed(&fleet.client, &job).await?, LogStream::Stdout), &expected)?;
+    fleet.containers.all_gone().await
 }
