@@ -3,6 +3,7 @@
 pub mod client;
 pub mod container;
 pub mod docker;
+pub mod engine_proxy;
 pub mod fleet;
 pub mod image;
 pub mod laptop;

@@ -147,9 +147,13 @@ impl Engine {
                     Err(e) if status(&e) == Some(404) => return,
                     // 409: the engine is removing it already, because its init has ended.
                     Err(e) if status(&e) == Some(409) => {}
-                    Err(e) => {
-                        tracing::warn!(container.id = container, error = %e, "cannot remove a container")
-                    }
+                    // It may be gone for all that: the engine removes by itself what has ended.
+                    Err(e) => match self.docker.inspect_container(container, None).await {
+                        Err(e) if status(&e) == Some(404) => return,
+                        _ => {
+                            tracing::warn!(container.id = container, error = %e, "cannot remove a container")
+                        }
+                    },
                 }
                 tokio::time::sleep(REMOVAL_POLL).await;
             }
