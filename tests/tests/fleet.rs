@@ -204,3 +204,51 @@ async fn a_gibibyte_of_output_leaves_memory_flat() -> Result<()> {
     assert!(after.0 < before.0 + limit && after.1 < before.1 + limit, "memory grew with the output");
     fleet.containers.all_gone().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_allow_nothing_of_their_hosts_by_default_and_say_which_containers_they_have() -> Result<()> {
+    let fleet = Fleet::start().await?;
+    let _left = fleet.worker("left", 1)?;
+    let mut right = fleet.worker("right", 1)?;
+    let mut jobs = Vec::new();
+    for _ in 0..2 {
+        jobs.push(fleet.client.submit(&shell(&["sleep 600"])).await?);
+    }
+    let mut list = Value::Null;
+    until("both containers are listed", Duration::from_secs(60), async || {
+        list = fleet.client.get("/orcaops/ps").await.map(|(_, list)| list).unwrap_or_default();
+        list["count"] == 2
+    })
+    .await
+    .with_context(|| list.to_string())?;
+    let workers: HashSet<&str> = list["containers"]
+        .as_array()
+        .context("no list")?
+        .iter()
+        .filter_map(|c| c["worker"].as_str())
+        .collect();
+    assert_eq!(workers, HashSet::from(["left", "right"]), "{list}");
+    let (_, one) = fleet.client.get("/orcaops/ps?worker=left").await?;
+    assert_eq!((&one["count"], &one["containers"][0]["worker"]), (&json!(1), &json!("left")), "{one}");
+
+    right.kill()?;
+    let (_, list) = fleet.client.get("/orcaops/ps").await?;
+    assert_eq!(list["silent_workers"], json!(["right"]), "it was alive a moment ago: {list}");
+    for job in &jobs {
+        fleet.client.cancel(job).await?;
+    }
+    for job in &jobs {
+        fleet.client.ended(job).await?;
+    }
+
+    let mut published = shell(&["true"]);
+    published["ports"] = json!({ "80/tcp": 8080 });
+    let refused = fleet.client.run(&published).await?;
+    assert_eq!(
+        (&refused["status"], &refused["end_cause"]),
+        (&json!("failed"), &json!("policy")),
+        "{refused:#}"
+    );
+    assert!(refused["error"].as_str().is_some_and(|e| e.contains("ORCAOPS_ALLOW_PORTS")), "{refused:#}");
+    fleet.containers.all_gone().await
+}

@@ -133,40 +133,9 @@ fn gpus(count: u32) -> DeviceRequest {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use orcaops_common::domain::control::RunningAttempt;
-    use orcaops_common::domain::id::{AttemptId, JobId, WorkerName};
-    use orcaops_common::domain::job::Resources;
 
     use super::*;
-    use crate::engine::plan::Labels;
-
-    fn plan() -> ContainerPlan {
-        ContainerPlan {
-            image: "alpine".to_owned(),
-            resources: Resources::default(),
-            labels: Labels {
-                attempt: RunningAttempt {
-                    job_id: JobId::new("build").expect("valid"),
-                    attempt: AttemptId { dispatch: 1, delivery: 1 },
-                },
-                number: 1,
-                ttl_seconds: 60,
-                fleet: "ci".to_owned(),
-                worker: WorkerName::new("w").expect("valid"),
-                expires_at: DateTime::UNIX_EPOCH,
-                kept_until: None,
-            },
-            user_labels: [(label::FLEET.to_owned(), "other".to_owned()), ("team".to_owned(), "a".to_owned())]
-                .into(),
-            network: "default".to_owned(),
-            ports: [].into(),
-            publish: None,
-            volumes: Vec::new(),
-            cache: Vec::new(),
-            tmpfs: Vec::new(),
-            as_root: false,
-        }
-    }
+    use crate::engine::plan::tests::plan;
 
     #[test]
     fn own_labels_win_over_the_jobs() {

@@ -108,3 +108,39 @@ pub(crate) struct ContainerPlan {
     /// Whether init has to be root, to run steps as other users than the image's.
     pub(crate) as_root: bool,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use orcaops_common::domain::id::{AttemptId, JobId};
+
+    use super::*;
+
+    /// A job that asks for nothing, with labels of its own.
+    pub(crate) fn plan() -> ContainerPlan {
+        ContainerPlan {
+            image: "alpine".to_owned(),
+            resources: Resources::default(),
+            labels: Labels {
+                attempt: RunningAttempt {
+                    job_id: JobId::new("build").expect("valid"),
+                    attempt: AttemptId { dispatch: 1, delivery: 1 },
+                },
+                number: 1,
+                ttl_seconds: 60,
+                fleet: "ci".to_owned(),
+                worker: WorkerName::new("w").expect("valid"),
+                expires_at: DateTime::UNIX_EPOCH,
+                kept_until: None,
+            },
+            user_labels: [(label::FLEET.to_owned(), "other".to_owned()), ("team".to_owned(), "a".to_owned())]
+                .into(),
+            network: "default".to_owned(),
+            ports: [].into(),
+            publish: None,
+            volumes: Vec::new(),
+            cache: Vec::new(),
+            tmpfs: Vec::new(),
+            as_root: false,
+        }
+    }
+}
