@@ -239,3 +239,28 @@ async fn own_containers_are_listed_with_and_without_a_server() -> Result<()> {
     assert_eq!(serde_json::from_slice::<Value>(&own.stdout)?["count"], 0, "kept ones do not run");
     Ok(())
 }
+
+/// It renamed the container, and died before it could say so: here played by a container with the marks of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_says_at_its_start_what_it_had_kept_before() -> Result<()> {
+    let laptop = Laptop::new().await?;
+    let fleet = laptop.env()[2].1;
+    let mut dev = laptop.dev_with(&["--name", "me"]).await?;
+    let job = laptop.client.submit(&shell(&["true"])).await?;
+    laptop.client.ended(&job).await?;
+    cleaned(&laptop, &job, "destroyed").await?;
+    let labels = [
+        ("orcaops.fleet", fleet),
+        ("orcaops.worker", "me"),
+        ("orcaops.job_id", job.as_str()),
+        ("orcaops.attempt", "1.1"),
+        ("orcaops.attempt_number", "1"),
+        ("orcaops.expires_at", "1000000000"),
+        ("orcaops.kept_until", "4000000000"),
+    ];
+    leave(&format!("kept-orcaops-{job}-{fleet}"), &labels).await?;
+    dev.kill()?;
+    let _dev = laptop.dev_with(&["--name", "me"]).await?;
+    cleaned(&laptop, &job, "kept").await?;
+    Ok(())
+}
