@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use orcaops_common::bus::{Bus, EventDelivery, Lease};
 use orcaops_common::domain::control::StopReason;
 use orcaops_common::domain::event::{Event, EventBody};
+use orcaops_common::domain::run::CleanupStatus;
 use orcaops_common::domain::state::Refusal;
 use orcaops_common::store::{Recorded, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -164,14 +165,16 @@ impl Recorder {
         if refusal == Refusal::Cancelled {
             self.signals.run_may_have_ended(&event.job_id);
         }
-        let still_working = match event.body {
+        let is_to_hear_of_it = match event.body {
             EventBody::Started
             | EventBody::ContainerCreated { .. }
             | EventBody::StepEnded { .. }
             | EventBody::ArtifactsStored { .. } => true,
-            EventBody::Finished(_) | EventBody::HandedBack { .. } | EventBody::Cleaned { .. } => false,
+            // What counts for nothing keeps no container.
+            EventBody::Cleaned { status } => status == CleanupStatus::Kept,
+            EventBody::Finished(_) | EventBody::HandedBack { .. } => false,
         };
-        if still_working {
+        if is_to_hear_of_it {
             let reason = match refusal {
                 Refusal::Cancelled => StopReason::Cancelled,
                 Refusal::Stale | Refusal::Final | Refusal::Unknown => StopReason::Superseded,

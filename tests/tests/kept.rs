@@ -143,7 +143,7 @@ async fn the_sweeper_takes_what_is_its_own_and_past_its_time_and_nothing_else() 
         ("orcaops-others", fleet, "other", future, None, false),
         ("orcaops-others-late", fleet, "other", past, None, true),
         ("orcaops-died", fleet, "me", future, Some(future), true),
-        ("kept-orcaops-young", fleet, "me", past, Some(future), false),
+        ("kept-orcaops-young", fleet, "other", past, Some(future), false),
         ("kept-orcaops-old", fleet, "other", past, Some(past), true),
         ("orcaops-foreign", foreign, "me", past, Some(past), false),
     ];
@@ -240,27 +240,33 @@ async fn own_containers_are_listed_with_and_without_a_server() -> Result<()> {
     Ok(())
 }
 
-/// It renamed the container, and died before it could say so: here played by a container with the marks of one.
+/// It renamed the container, and died before it could say so: here played by containers with the marks of one. An
+/// attempt that is not the record's keeps nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_says_at_its_start_what_it_had_kept_before() -> Result<()> {
+async fn a_worker_says_at_its_start_what_it_had_kept_and_drops_what_counts_for_nothing() -> Result<()> {
     let laptop = Laptop::new().await?;
     let fleet = laptop.env()[2].1;
     let mut dev = laptop.dev_with(&["--name", "me"]).await?;
     let job = laptop.client.submit(&shell(&["true"])).await?;
     laptop.client.ended(&job).await?;
     cleaned(&laptop, &job, "destroyed").await?;
-    let labels = [
-        ("orcaops.fleet", fleet),
-        ("orcaops.worker", "me"),
-        ("orcaops.job_id", job.as_str()),
-        ("orcaops.attempt", "1.1"),
-        ("orcaops.attempt_number", "1"),
-        ("orcaops.expires_at", "1000000000"),
-        ("orcaops.kept_until", "4000000000"),
-    ];
-    leave(&format!("kept-orcaops-{job}-{fleet}"), &labels).await?;
+    let mut left = Vec::new();
+    for attempt in ["1.1", "1.9"] {
+        let labels = [
+            ("orcaops.fleet", fleet),
+            ("orcaops.worker", "me"),
+            ("orcaops.job_id", job.as_str()),
+            ("orcaops.attempt", attempt),
+            ("orcaops.attempt_number", "1"),
+            ("orcaops.expires_at", "1000000000"),
+            ("orcaops.kept_until", "4000000000"),
+        ];
+        left.push(leave(&format!("kept-orcaops-{job}-{attempt}-{fleet}"), &labels).await?);
+    }
     dev.kill()?;
     let _dev = laptop.dev_with(&["--name", "me"]).await?;
     cleaned(&laptop, &job, "kept").await?;
+    laptop.containers.gone(&left[1]).await?;
+    laptop.containers.inspect(&left[0]).await?;
     Ok(())
 }

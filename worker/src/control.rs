@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use orcaops_common::bus::{Address, Question};
-use orcaops_common::domain::control::{Stopped, WorkerCall};
+use orcaops_common::domain::control::{RunningAttempt, StopReason, Stopped, WorkerCall};
 use tokio::sync::Semaphore;
 
 use crate::attempt::Context;
-use crate::listing;
+use crate::{listing, sweeper};
 
 /// How many lists of containers are made at once; more go unanswered.
 const LISTS_AT_ONCE: usize = 4;
@@ -46,6 +46,14 @@ async fn answer(context: &Arc<Context>, lists: &Arc<Semaphore>, question: Questi
         WorkerCall::Stop(wish) => {
             let found = context.registry.stop(&wish);
             tracing::info!(job.id = %wish.job_id, reason = ?wish.reason, found, "asked to stop an attempt");
+            if let (StopReason::Superseded, Some(attempt)) = (wish.reason, wish.attempt) {
+                let attempt = RunningAttempt { job_id: wish.job_id, attempt };
+                let (context, lists) = (Arc::clone(context), Arc::clone(lists));
+                tokio::spawn(async move {
+                    let _permit = lists.acquire_owned().await;
+                    sweeper::remove_kept(&context, &attempt).await;
+                });
+            }
             reply(question, &Stopped { found }).await;
         }
         WorkerCall::Containers { all } => {

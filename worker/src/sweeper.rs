@@ -66,12 +66,27 @@ async fn remove(context: &Context, container: Container) {
     let gone = context.engine.remove(&container.id).await;
     let id = &container.id;
     if container.is_kept() {
-        tracing::info!(container.id = id, gone, "removed a container that had been kept for long enough");
+        tracing::info!(container.id = id, gone, "removed a container that had been kept");
     } else {
         tracing::warn!(container.id = id, gone, "swept a container that nobody looked after");
     }
     if gone {
         say(context, &container, CleanupStatus::Destroyed).await;
+    }
+}
+
+/// An attempt that counts for nothing keeps no container, even if it learns that afterwards.
+pub(crate) async fn remove_kept(context: &Context, counts_not: &RunningAttempt) {
+    match context.engine.containers(&context.config.fleet).await {
+        Ok(containers) => {
+            for container in containers {
+                let is_its = container.is_kept() && attempt(&container).as_ref() == Some(counts_not);
+                if is_its && is_own(&container, &context.config.name) {
+                    remove(context, container).await;
+                }
+            }
+        }
+        Err(e) => tracing::warn!(error = %e, "cannot look for what an attempt kept that counts for nothing"),
     }
 }
 
