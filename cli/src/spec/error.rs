@@ -1,6 +1,10 @@
 //! What can be wrong with a job that was asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use orcaops_common::domain::parse::FieldError;
+use orcaops_common::yaml::{Document, Position};
+use serde_json::Value;
 
 /// The job can't be submitted as it is.
 #[derive(Debug, thiserror::Error)]
@@ -14,14 +18,13 @@ pub(crate) enum SpecError {
         #[source]
         cause: std::io::Error,
     },
-    /// The file is neither YAML nor JSON.
-    #[error("{} is neither YAML nor JSON", path.display())]
+    /// The file is neither YAML nor JSON, or says a thing twice.
+    #[error("the job spec in {} cannot be read{}", path.display(), lines(errors))]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What and where.
-        #[source]
-        cause: serde_yaml::Error,
+        /// What is wrong, and where.
+        errors: Vec<String>,
     },
     /// Fields are wrong; all of them.
     #[error("{what} is not valid{}", lines(errors))]
@@ -29,7 +32,7 @@ pub(crate) enum SpecError {
         /// What was read.
         what: String,
         /// Where, and what is wrong there.
-        errors: Vec<(String, String)>,
+        errors: Vec<String>,
     },
     /// A variable was to be taken from the environment and is not there.
     #[error("{flag} {name}: {name} is not set here; set it, or write {flag} {name}=VALUE")]
@@ -56,20 +59,36 @@ pub(crate) enum SpecError {
 pub(super) enum Origin {
     /// From flags.
     Flags,
-    /// From a file.
-    File(PathBuf),
+    /// From a file, before flags were laid over it.
+    File(PathBuf, Document),
 }
 
 impl SpecError {
-    pub(super) fn invalid(origin: Origin, errors: Vec<(String, String)>) -> Self {
+    /// `spec` is what was checked, and `errors` what is wrong with it.
+    pub(super) fn invalid(origin: Origin, spec: &Value, errors: Vec<FieldError>) -> Self {
         match origin {
-            Origin::File(path) => {
+            Origin::File(path, document) => {
+                let line = |error: FieldError| {
+                    // What a flag says is not in the file.
+                    let is_flags = document.value.pointer(&error.pointer) != spec.pointer(&error.pointer);
+                    match known_flag(&error.pointer).filter(|_| is_flags) {
+                        Some(flag) => format!("{flag} {}", error.message),
+                        None => {
+                            let position = document.position(&error.pointer);
+                            located(&path, position, &error.pointer, &error.message)
+                        }
+                    }
+                };
+                let mut errors = errors;
+                // In the order of the file.
+                errors.sort_by_key(|error| document.position(&error.pointer));
+                let errors = errors.into_iter().map(line).collect();
                 Self::Invalid { what: format!("the job spec in {}", path.display()), errors }
             }
             Origin::Flags => {
                 let mut by_flag: Vec<(String, String)> = Vec::new();
-                for (pointer, message) in errors {
-                    let flag = flag(&pointer);
+                for FieldError { pointer, message } in errors {
+                    let flag = known_flag(&pointer).unwrap_or(pointer);
                     // A timeout out of range is wrong in two fields, and was typed once.
                     if by_flag.last().is_none_or(|(last, _)| *last != flag) {
                         by_flag.push((flag, message));
@@ -77,14 +96,25 @@ impl SpecError {
                 }
                 by_flag.sort();
                 by_flag.dedup_by(|a, b| a.0 == b.0 && a.0.starts_with("--timeout"));
-                Self::Invalid { what: "the job".to_owned(), errors: by_flag }
+                let errors = by_flag.into_iter().map(|(flag, message)| format!("{flag}: {message}"));
+                Self::Invalid { what: "the job".to_owned(), errors: errors.collect() }
             }
         }
     }
 }
 
+/// An error in a file as compilers write it, so that editors find the place.
+pub(super) fn located(path: &Path, position: Option<Position>, pointer: &str, message: &str) -> String {
+    let place = match position {
+        Some(Position { line, column }) => format!("{}:{line}:{column}", path.display()),
+        None => path.display().to_string(),
+    };
+    let field = if pointer.is_empty() { String::new() } else { format!("{pointer} ") };
+    format!("{place}: {field}{message}")
+}
+
 /// What was typed for the field that a pointer names.
-fn flag(pointer: &str) -> String {
+fn known_flag(pointer: &str) -> Option<String> {
     const FLAGS: [(&str, &str); 25] = [
         ("/sandbox/image", "IMAGE"),
         ("/sandbox/env", "--env"),
@@ -115,16 +145,15 @@ fn flag(pointer: &str) -> String {
     let found = FLAGS.iter().find_map(|(prefix, flag)| Some((flag, pointer.strip_prefix(prefix)?)));
     match found {
         // The name of a variable, the number of a pattern.
-        Some((flag, rest)) if *flag == "--env" && !rest.is_empty() => {
-            format!("{flag} {}", rest.trim_start_matches('/').replace("~1", "/").replace("~0", "~"))
+        Some((flag, rest)) if *flag == "--env" && rest.len() > 1 => {
+            Some(format!("{flag} {}", rest.trim_start_matches('/').replace("~1", "/").replace("~0", "~")))
         }
-        Some((flag, _)) => (*flag).to_owned(),
-        None => pointer.to_owned(),
+        Some((flag, _)) => Some((*flag).to_owned()),
+        None => None,
     }
 }
 
-fn lines(errors: &[(String, String)]) -> String {
-    let whole =
-        |pointer: &str| if pointer.is_empty() { "(the whole)".to_owned() } else { pointer.to_owned() };
-    errors.iter().map(|(pointer, message)| format!("\n  {}: {message}", whole(pointer))).collect()
+/// One below the other.
+fn lines(errors: &[String]) -> String {
+    errors.iter().map(|error| format!("\n  {error}")).collect()
 }

@@ -3,12 +3,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use serde_json::Value;
+use orcaops_common::yaml::Document;
 
-use super::error::SpecError;
+use super::error::{SpecError, located};
 
-/// Reads YAML or JSON, which is YAML too. `-` is standard input.
-pub(super) fn read(path: &Path) -> Result<Value, SpecError> {
+/// Reads YAML or JSON. `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Document, SpecError> {
     let unreadable = |cause| SpecError::Unreadable { path: path.to_owned(), cause };
     let text = if path == Path::new("-") {
         let mut text = String::new();
@@ -16,6 +16,12 @@ pub(super) fn read(path: &Path) -> Result<Value, SpecError> {
     } else {
         std::fs::read_to_string(path)
     };
-    serde_yaml::from_str(&text.map_err(unreadable)?)
-        .map_err(|cause| SpecError::Malformed { path: path.to_owned(), cause })
+    Document::parse(&text.map_err(unreadable)?).map_err(|malformed| SpecError::Malformed {
+        path: path.to_owned(),
+        errors: malformed
+            .errors
+            .into_iter()
+            .map(|error| located(path, error.position, &error.pointer, &error.message))
+            .collect(),
+    })
 }

@@ -16,7 +16,10 @@ pub(crate) use error::SpecError;
 /// The job that these arguments ask for, with an id of its own, so that its submission can be repeated.
 pub(crate) fn of(args: &RunArgs, lookup: impl Fn(&str) -> Option<String>) -> Result<JobSpec, SpecError> {
     let (mut value, origin) = match &args.spec {
-        Some(path) => (file::read(path)?, error::Origin::File(path.clone())),
+        Some(path) => {
+            let document = file::read(path)?;
+            (document.value.clone(), error::Origin::File(path.clone(), document))
+        }
         None => (flags::command(args), error::Origin::Flags),
     };
     flags::lay_over(&mut value, args, lookup)?;
@@ -41,10 +44,7 @@ pub(crate) fn add_upload(spec: &mut JobSpec, object: String) {
 }
 
 fn parse(value: &Value, origin: error::Origin) -> Result<JobSpec, SpecError> {
-    JobSpec::from_json(value).map_err(|invalid| {
-        let errors = invalid.errors.into_iter().map(|e| (e.pointer, e.message)).collect();
-        SpecError::invalid(origin, errors)
-    })
+    JobSpec::from_json(value).map_err(|invalid| SpecError::invalid(origin, value, invalid.errors))
 }
 
 #[cfg(test)]
