@@ -6,6 +6,7 @@ use orcaops_common::config::ConfigError;
 use orcaops_common::telemetry::InvalidFilter;
 
 use crate::client::ClientError;
+use crate::sandbox_file::SandboxError;
 use crate::spec::SpecError;
 use crate::startup::StartError;
 use crate::upload::PackError;
@@ -25,6 +26,9 @@ pub(crate) enum Failure {
     /// The job that was asked for can't be submitted.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// The sandbox that was asked for can't be had.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The folder to upload can't be packed.
     #[error(transparent)]
     Pack(#[from] PackError),

@@ -10,6 +10,7 @@ mod exit;
 mod failure;
 mod interrupt;
 mod output;
+mod sandbox_file;
 mod session;
 mod settings;
 mod shutdown;

@@ -1,6 +1,7 @@
 //! The API that a command talks to: a server's, or one of its own.
 
 use orcaops_common::domain::id::{JobId, PoolName};
+use orcaops_common::domain::job::JobSpec;
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -15,6 +16,9 @@ pub(crate) enum Need {
     Containers,
     /// To run a job of this pool.
     Running(PoolName),
+    /// To run a job that is given the folders and ports of this machine that it names: whoever wrote it down here
+    /// may use them anyway.
+    RunningOwn(Box<JobSpec>),
 }
 
 /// An API to talk to.
@@ -32,9 +36,10 @@ impl Session {
             return Ok(Self { client: Client::new(url, key)?, local: None });
         }
         let local = match need {
-            Need::Looking => Local::embedded(settings, None).await?,
+            Need::Looking => Local::embedded(settings, None, None).await?,
             Need::Containers => Local::looking_on(settings).await?,
-            Need::Running(pool) => Local::embedded(settings, Some(pool)).await?,
+            Need::Running(pool) => Local::embedded(settings, Some(pool), None).await?,
+            Need::RunningOwn(spec) => Local::embedded(settings, Some(spec.pool.clone()), Some(&spec)).await?,
         };
         let client = Client::new(&format!("http://{}", local.address()), None)?;
         Ok(Self { client, local: Some(local) })

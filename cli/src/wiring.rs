@@ -12,6 +12,7 @@ use orcaops_common::bus::in_process::InProcessBus;
 use orcaops_common::bus::nats::NatsBus;
 use orcaops_common::config::{ConfigError, Credentials};
 use orcaops_common::domain::id::{JobId, PoolName, WorkerName};
+use orcaops_common::domain::job::JobSpec;
 use orcaops_common::domain::run::CleanupStatus;
 use orcaops_common::store::sqlite::SqliteStore;
 use orcaops_common::store::{self, Store};
@@ -85,8 +86,13 @@ impl Local {
         Self::start(settings, settings.listen(), store, Some(config)).await
     }
 
-    /// An API for this process alone; with a pool, also a worker that takes its jobs.
-    pub(crate) async fn embedded(settings: &Settings, pool: Option<PoolName>) -> Result<Self, StartError> {
+    /// An API for this process alone; with a pool, also a worker that takes its jobs. `own` is a job that gets what it
+    /// names of this machine.
+    pub(crate) async fn embedded(
+        settings: &Settings,
+        pool: Option<PoolName>,
+        own: Option<&JobSpec>,
+    ) -> Result<Self, StartError> {
         let store = home_store(settings).await?;
         let worker = match pool {
             None => None,
@@ -94,6 +100,10 @@ impl Local {
                 let mut config = local(worker_config(settings, own_name())?, settings, LOOPBACK);
                 config.pool = pool;
                 config.drain_grace = ONE_JOB_DRAIN;
+                if let Some(spec) = own {
+                    config.policy.volumes.extend(spec.volumes.iter().map(|volume| volume.source.clone()));
+                    config.policy.publish = config.policy.publish.or(Some(LOOPBACK));
+                }
                 Some(config)
             }
         };

@@ -5,6 +5,7 @@ mod jobs;
 mod policy;
 mod ps;
 mod run;
+mod sandbox;
 mod service;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(crate) use container::ContainerArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs, LogsArgs};
 pub(crate) use ps::PsArgs;
 pub(crate) use run::RunArgs;
+pub(crate) use sandbox::{FileArgs, SandboxArgs, SandboxCommand, SandboxRunArgs};
 pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, LogArgs, WorkerArgs};
 
 const ABOUT: &str = "Runs commands in containers, on a laptop or on a fleet";
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Jobs(JobsArgs),
     /// List the containers that OrcaOps made
     Ps(PsArgs),
+    /// Jobs that are kept under a name, in a file: list them, check them, run one
+    Sandbox(SandboxArgs),
     /// Serve this machine: API and worker in one process, needs only Docker
     Dev(DevArgs),
     /// Serve the API of a fleet
@@ -100,10 +104,13 @@ impl Cli {
             }
             Command::Ps(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Jobs(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
+            Command::Sandbox(SandboxArgs { command: SandboxCommand::Run(args) }) => {
+                Layer { url: args.server.server.clone(), ..Layer::default() }
+            }
             Command::Dev(args) => args.layer(),
             Command::Api(args) => args.layer(),
             Command::Worker(args) => args.layer(),
-            Command::Version | Command::Health(_) => Layer::default(),
+            Command::Sandbox(_) | Command::Version | Command::Health(_) => Layer::default(),
         };
         general.over(own)
     }

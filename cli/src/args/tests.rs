@@ -30,7 +30,7 @@ fn the_arguments_hold_together() {
 
 #[test]
 fn help_of_every_command_is_as_documented() {
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 20] = [
         &["ps"],
         &[],
         &["run"],
@@ -40,6 +40,10 @@ fn help_of_every_command_is_as_documented() {
         &["jobs", "cancel"],
         &["jobs", "artifacts"],
         &["jobs", "download"],
+        &["sandbox"],
+        &["sandbox", "list"],
+        &["sandbox", "validate"],
+        &["sandbox", "run"],
         &["dev"],
         &["api"],
         &["worker"],
@@ -88,6 +92,14 @@ fn a_commands_own_options_are_left_alone_with_and_without_dashes() {
     assert_eq!(run(&["alpine", "ls", "-f", "-l"]).command, ["ls", "-f", "-l"]);
     assert_eq!(run(&["alpine", "--", "-f"]).command, ["-f"]);
     assert!(!run(&["alpine", "ls", "-f"]).follow);
+}
+
+#[test]
+fn a_sandboxs_command_takes_what_follows_it() {
+    let cli = parse(&["sandbox", "run", "web", "-t", "5", "--command", "sh", "-c", "ls -l"]).unwrap();
+    let Command::Sandbox(SandboxArgs { command: SandboxCommand::Run(args) }) = cli.command else { panic!() };
+    assert_eq!((args.name.as_str(), args.timeout), ("web", Some(5)));
+    assert_eq!(args.command, ["sh", "-c", "ls -l"]);
 }
 
 #[test]

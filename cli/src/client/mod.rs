@@ -13,7 +13,7 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{JobStatusAnswer, Raw};
+pub(crate) use answer::{JobStatusAnswer, JobSubmit, Raw};
 pub(crate) use artifact::place;
 pub(crate) use error::ClientError;
 pub(crate) use http::Client;

@@ -3,10 +3,12 @@
 mod api;
 mod dev;
 mod health;
+mod job;
 mod jobs;
 mod ps;
 mod pulse;
 mod run;
+mod sandbox;
 mod watch;
 mod worker;
 
@@ -37,6 +39,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<u8, Fai
         Command::Run(args) => run::run(*args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Ps(args) => ps::run(args, settings).await,
+        Command::Sandbox(args) => sandbox::run(args, settings).await,
         Command::Dev(_) => dev::run(settings).await,
         Command::Api(_) => api::run(settings).await,
         Command::Worker(_) => worker::run(settings).await,

@@ -129,7 +129,7 @@ fn cleanup(record: &RunRecord) -> &'static str {
     record.cleanup_status.map_or("", |status| status.as_str())
 }
 
-fn one_line(command: &str) -> String {
+pub(super) fn one_line(command: &str) -> String {
     let line: String = command.lines().next().unwrap_or_default().chars().take(COMMAND_WIDTH).collect();
     if line.len() < command.trim_end().len() { format!("{line}…") } else { line }
 }

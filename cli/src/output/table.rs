@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use orcaops_common::domain::container::Container;
+use orcaops_common::domain::job::JobCommand;
 use orcaops_common::domain::run::{ArtifactMetadata, JobStatus, RunRecord};
+use orcaops_common::domain::sandbox_file::Sandbox;
 
 use super::measure;
 use super::style::Style;
@@ -71,6 +73,29 @@ pub(crate) fn artifacts(artifacts: &[ArtifactMetadata]) -> String {
     }
     for file in artifacts {
         table.add_row([file.path.clone(), measure::bytes(file.size_bytes), file.sha256.clone()]);
+    }
+    text(&table)
+}
+
+/// A list of sandboxes.
+pub(crate) fn sandboxes(sandboxes: &[Sandbox]) -> String {
+    if sandboxes.is_empty() {
+        return "no sandboxes\n".to_owned();
+    }
+    let mut table = table(["NAME", "IMAGE", "TIMEOUT", "CLEANUP", "PORTS", "COMMAND"]);
+    table.force_no_tty();
+    for sandbox in sandboxes {
+        let ports: Vec<_> =
+            sandbox.ports.iter().map(|(inside, outside)| format!("{outside}->{inside}")).collect();
+        let command = sandbox.command.as_ref().map(|argv| JobCommand::argv(argv.iter().cloned()).display());
+        table.add_row([
+            sandbox.name.clone(),
+            sandbox.image.clone(),
+            measure::seconds(sandbox.timeout.into()),
+            sandbox.cleanup_policy.as_str().to_owned(),
+            ports.join(" "),
+            command.map_or_else(|| "(the image's)".to_owned(), |command| super::summary::one_line(&command)),
+        ]);
     }
     text(&table)
 }
@@ -144,6 +169,21 @@ mod tests {
         let coloured = jobs(&list, now(), Style { colours: true });
         assert!(coloured.matches('\x1b').count() >= 4, "{coloured:?}");
         assert_eq!(plain(coloured), jobs(&list, now(), PLAIN));
+    }
+
+    #[test]
+    fn sandboxes_are_listed_with_what_they_run() {
+        let text = "sandboxes: [{name: web, image: nginx, ports: {80: 8082}}, \
+                    {name: job, image: alpine, command: [echo, a b], timeout: 120, cleanup_policy: never_remove}]";
+        let document = orcaops_common::yaml::Document::parse(text).unwrap();
+        let file =
+            orcaops_common::domain::sandbox_file::SandboxFile::read(&document, std::path::Path::new("/"));
+        insta::assert_snapshot!(sandboxes(&file.sandboxes), @r"
+        NAME  IMAGE   TIMEOUT    CLEANUP               PORTS         COMMAND
+        web   nginx   1 min 0 s  remove_on_completion  8082->80/tcp  (the image's)
+        job   alpine  2 min 0 s  never_remove                        echo 'a b'
+        ");
+        assert_eq!(sandboxes(&[]), "no sandboxes\n");
     }
 
     #[test]

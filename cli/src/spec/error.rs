@@ -104,7 +104,7 @@ impl SpecError {
 }
 
 /// An error in a file as compilers write it, so that editors find the place.
-pub(super) fn located(path: &Path, position: Option<Position>, pointer: &str, message: &str) -> String {
+pub(crate) fn located(path: &Path, position: Option<Position>, pointer: &str, message: &str) -> String {
     let place = match position {
         Some(Position { line, column }) => format!("{}:{line}:{column}", path.display()),
         None => path.display().to_string(),
@@ -154,6 +154,6 @@ fn known_flag(pointer: &str) -> Option<String> {
 }
 
 /// One below the other.
-fn lines(errors: &[String]) -> String {
+pub(crate) fn lines(errors: &[String]) -> String {
     errors.iter().map(|error| format!("\n  {error}")).collect()
 }

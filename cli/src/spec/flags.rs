@@ -36,14 +36,8 @@ pub(super) fn lay_over(
     set(spec, &["retry", "on"], (!args.retry_on.is_empty()).then(|| json!(args.retry_on)));
     for (flag, variables) in [("-e", &args.env), ("--secret", &args.secret)] {
         for variable in variables {
-            let (name, value) = match variable.split_once('=') {
-                Some((name, value)) => (name, value.to_owned()),
-                None => {
-                    let not_set = || SpecError::NotSet { flag, name: variable.clone() };
-                    (variable.as_str(), lookup(variable).ok_or_else(not_set)?)
-                }
-            };
-            set(spec, &["sandbox", "env", name], Some(json!(value)));
+            let (name, value) = self::variable(flag, variable, &lookup)?;
+            set(spec, &["sandbox", "env", &name], Some(json!(value)));
             if flag == "--secret" {
                 push(spec, "secrets", json!(name));
             }
@@ -53,6 +47,21 @@ pub(super) fn lay_over(
         push(spec, "artifacts", json!(pattern));
     }
     Ok(())
+}
+
+/// Name and value of a variable as it was typed; without a value, it is taken from here.
+pub(crate) fn variable(
+    flag: &'static str,
+    written: &str,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<(String, String), SpecError> {
+    if let Some((name, value)) = written.split_once('=') {
+        return Ok((name.to_owned(), value.to_owned()));
+    }
+    match lookup(written) {
+        Some(value) => Ok((written.to_owned(), value)),
+        None => Err(SpecError::NotSet { flag, name: written.to_owned() }),
+    }
 }
 
 /// Adds to a list of the spec.

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::args::RunArgs;
 
-pub(crate) use error::SpecError;
+pub(crate) use error::{SpecError, lines, located};
+pub(crate) use flags::variable;
 
 /// The job that these arguments ask for, with an id of its own, so that its submission can be repeated.
 pub(crate) fn of(args: &RunArgs, lookup: impl Fn(&str) -> Option<String>) -> Result<JobSpec, SpecError> {
@@ -27,6 +28,12 @@ pub(crate) fn of(args: &RunArgs, lookup: impl Fn(&str) -> Option<String>) -> Res
     let mut spec = parse(&value, origin)?;
     spec.job_id.get_or_insert_with(JobId::generate);
     Ok(spec)
+}
+
+/// Checks a job that was put together here.
+pub(crate) fn check(spec: &JobSpec) -> Result<(), SpecError> {
+    let value = serde_json::to_value(spec).unwrap_or_default();
+    parse(&value, error::Origin::Flags).map(drop)
 }
 
 /// Makes an uploaded folder the job's working folder.

@@ -46,6 +46,9 @@ fn command(step: &JobCommand) -> String {
         fields.push(("command", string(command)));
     }
     fields.push(("cwd", step.cwd.as_deref().map_or_else(|| "null".to_owned(), string)));
+    if step.image_command {
+        fields.push(("image_command", "true".to_owned()));
+    }
     fields.push(("timeout_seconds", step.timeout_seconds.to_string()));
     object(fields)
 }

@@ -29,7 +29,8 @@ pub struct JobSpec {
     /// chooses it can repeat a submission safely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
-    /// The container the commands run in. The image's own entrypoint and command are not used.
+    /// The container the commands run in. The image's own entrypoint and command are not used, except by a step with
+    /// `image_command`.
     pub sandbox: SandboxSpec,
     /// What to run, in order. At least one.
     pub commands: Vec<JobCommand>,
@@ -166,7 +167,7 @@ pub struct Resources {
     pub gpus: Option<u32>,
 }
 
-/// One step. Exactly one of `command` and `argv` is set.
+/// One step. Exactly one of `command`, `argv` and `image_command` is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[serde(deny_unknown_fields)]
@@ -177,6 +178,11 @@ pub struct JobCommand {
     /// Run without a shell: the program and its arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argv: Option<Vec<String>>,
+    /// Run what the image would run by itself: its entrypoint and its command, in its own working folder where
+    /// neither `cwd` nor the job's `workdir` names one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", oai(default))]
+    pub image_command: bool,
     /// Working folder; a relative one starts at the job's `workdir`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
@@ -272,10 +278,17 @@ impl JobCommand {
         Self::of(None, Some(argv.into_iter().map(Into::into).collect()))
     }
 
+    /// A step that runs what the image would run by itself, with the default timeout.
+    #[must_use]
+    pub fn of_image() -> Self {
+        Self { image_command: true, ..Self::of(None, None) }
+    }
+
     fn of(command: Option<String>, argv: Option<Vec<String>>) -> Self {
         Self {
             command,
             argv,
+            image_command: false,
             cwd: None,
             timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
             name: None,
@@ -299,7 +312,7 @@ impl JobCommand {
         match (&self.command, &self.argv) {
             (Some(command), _) => command.clone(),
             (None, Some(argv)) => argv.iter().map(|a| quote(a)).collect::<Vec<_>>().join(" "),
-            (None, None) => String::new(),
+            (None, None) => "(the image's own command)".to_owned(),
         }
     }
 }

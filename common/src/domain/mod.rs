@@ -16,4 +16,5 @@ pub mod path;
 pub mod placement;
 pub mod retry;
 pub mod run;
+pub mod sandbox_file;
 pub mod state;

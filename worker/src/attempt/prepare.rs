@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::container::Held;
 use super::log::JobLog;
 use super::outcome::Interrupt;
-use crate::engine::{ContainerPlan, Engine, EngineError, Wanted};
+use crate::engine::{ContainerPlan, Engine, EngineError, Failure, ImageConfig, Wanted};
 use crate::registry::StopSignal;
 
 /// How long after its TTL any worker of the fleet may remove a job's container.
@@ -103,6 +103,29 @@ async fn pull(engine: &Engine, image: &str, pulling: &Pulling<'_>, log: &JobLog)
             }
         }
     }
+}
+
+/// What the image says of itself, as far as the job's steps must know it.
+pub(crate) async fn image_config(
+    engine: &Engine,
+    container: &str,
+    plan: &ContainerPlan,
+    spec: &JobSpec,
+) -> Result<ImageConfig, Interrupt> {
+    let runs_image = spec.commands.iter().any(|command| command.image_command);
+    if !plan.as_root && !runs_image {
+        return Ok(ImageConfig::default());
+    }
+    let mut image = engine.image_config(container).await?;
+    if runs_image && image.command.is_empty() {
+        let reason = format!("image {} has neither an entrypoint nor a command; name a command", plan.image);
+        return Err(Interrupt::Failed { failure: Failure::Permanent(EndCause::Image), reason });
+    }
+    if !plan.as_root {
+        // Init is that user already, and could become no other.
+        image.user = None;
+    }
+    Ok(image)
 }
 
 /// What the worker greets init with.

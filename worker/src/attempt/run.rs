@@ -25,7 +25,7 @@ use super::reporter::{Claim, Reporter};
 use super::steps::Steps;
 use super::{inputs, lease, prepare};
 use crate::config::WorkerConfig;
-use crate::engine::{ContainerPlan, Engine, Failure, Labels, Session};
+use crate::engine::{ContainerPlan, Engine, Failure, ImageConfig, Labels, Session};
 use crate::registry::{Registry, Stop, StopSignal, Stopper};
 
 /// How often an acknowledgement is tried. One that is lost only costs a claim that is refused.
@@ -218,10 +218,9 @@ impl<'a> Attempt<'a> {
         let sandbox_id = self.container.id().unwrap_or_default().to_owned();
         let engine = &self.context.engine;
         let start = async {
-            // Init is root then, and must be told whom the image would have steps run as.
-            let image_user = if plan.as_root { engine.image_user(&sandbox_id).await? } else { None };
-            let hello = prepare::hello(&self.job.spec, image_user.as_deref(), self.context.config.lease);
-            Ok::<_, Interrupt>((image_user, engine.start(&sandbox_id, &plan, hello).await?))
+            let image = prepare::image_config(engine, &sandbox_id, &plan, &self.job.spec).await?;
+            let hello = prepare::hello(&self.job.spec, image.user.as_deref(), self.context.config.lease);
+            Ok::<_, Interrupt>((image, engine.start(&sandbox_id, &plan, hello).await?))
         };
         let start = async {
             tokio::select! {
@@ -235,16 +234,16 @@ impl<'a> Attempt<'a> {
             start,
         );
         said?;
-        let (image_user, mut session) = started?;
+        let (image, mut session) = started?;
         self.container.was_started = true;
-        self.work(&mut session, image_user, log).await.map(Execution::Ended)
+        self.work(&mut session, image, log).await.map(Execution::Ended)
     }
 
     /// Inputs, steps, artifacts.
     async fn work(
         &mut self,
         session: &mut Session,
-        image_user: Option<String>,
+        image: ImageConfig,
         log: &mut JobLog,
     ) -> Result<Verdict, Interrupt> {
         let mut stop = self.stop.clone();
@@ -257,7 +256,7 @@ impl<'a> Attempt<'a> {
             log,
             reporter: &mut self.reporter,
             stop: &mut stop,
-            image_user,
+            image,
             ended: 0,
             notes: Vec::new(),
         };

@@ -15,7 +15,7 @@ use super::log::JobLog;
 use super::masks::{Masks, Shown};
 use super::outcome::{Interrupt, Verdict, exit_code};
 use super::reporter::Reporter;
-use crate::engine::{EngineError, Session, unexpected};
+use crate::engine::{EngineError, ImageConfig, Session, unexpected};
 use crate::registry::{Stop, StopSignal};
 
 /// How long a step that is to end has between the polite signal and the impolite one.
@@ -33,8 +33,8 @@ pub(crate) struct Steps<'a> {
     pub(crate) log: &'a mut JobLog,
     pub(crate) reporter: &'a mut Reporter,
     pub(crate) stop: &'a mut StopSignal,
-    /// The user that the image's own configuration names, where steps must be told theirs.
-    pub(crate) image_user: Option<String>,
+    /// What the image says of itself, as far as steps must know it.
+    pub(crate) image: ImageConfig,
     /// How many steps have been reported.
     pub(crate) ended: u32,
     /// What the user should know of steps whose failure decided nothing.
@@ -139,18 +139,20 @@ impl Steps<'_> {
     fn step(&self, index: u32, command: &JobCommand) -> StepStart {
         let argv = match (&command.command, &command.argv) {
             (None, Some(argv)) => argv.clone(),
+            (None, None) if command.image_command => self.image.command.clone(),
             (shell, _) => {
                 vec!["/bin/sh".to_owned(), "-c".to_owned(), shell.clone().unwrap_or_default()]
             }
         };
         let cwd = command.cwd.clone().or_else(|| self.spec.workdir.clone());
+        let cwd = cwd.or_else(|| self.image.workdir.clone().filter(|_| command.image_command));
         let own = command.env.iter();
         StepStart {
             index,
             argv,
             cwd: cwd.unwrap_or_else(|| "/".to_owned()),
             env: self.env.iter().cloned().chain(own.map(|(k, v)| (k.clone(), v.clone()))).collect(),
-            user: command.user.clone().or_else(|| self.image_user.clone()),
+            user: command.user.clone().or_else(|| self.image.user.clone()),
             timeout_ms: u64::from(command.timeout_seconds) * 1000,
             grace_ms: millis(GRACE),
         }

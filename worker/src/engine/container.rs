@@ -34,6 +34,17 @@ const END_PATIENCE: Duration = Duration::from_secs(10);
 /// must be told from what its worker died over.
 const KEPT: &str = "kept-";
 
+/// How an image would be run by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ImageConfig {
+    /// Its user, if it names one.
+    pub(crate) user: Option<String>,
+    /// Its entrypoint and its command; empty when it has neither.
+    pub(crate) command: Vec<String>,
+    /// Its working folder, if it names one.
+    pub(crate) workdir: Option<String>,
+}
+
 impl Engine {
     /// Makes a container, not started. `None` when the image is not on this host.
     pub(crate) async fn create(&self, plan: &ContainerPlan) -> Result<Option<String>, EngineError> {
@@ -98,12 +109,18 @@ impl Engine {
         Session::open(attached, hello).await
     }
 
-    /// The user that the container's image names, if it names one.
-    pub(crate) async fn image_user(&self, container: &str) -> Result<Option<String>, EngineError> {
-        let failed = |e| EngineError::of("look up the image's user", &e);
+    /// What the container's image says of how it is to be run.
+    pub(crate) async fn image_config(&self, container: &str) -> Result<ImageConfig, EngineError> {
+        let failed = |e| EngineError::of("look up the image's configuration", &e);
         let image = self.docker.inspect_container(container, None).await.map_err(failed)?.image;
         let image = self.docker.inspect_image(&image.unwrap_or_default()).await.map_err(failed)?;
-        Ok(image.config.and_then(|config| config.user).filter(|user| !user.is_empty()))
+        let config = image.config.unwrap_or_default();
+        let command = [config.entrypoint.unwrap_or_default(), config.cmd.unwrap_or_default()].concat();
+        Ok(ImageConfig {
+            user: config.user.filter(|user| !user.is_empty()),
+            command,
+            workdir: config.working_dir.filter(|folder| !folder.is_empty()),
+        })
     }
 
     /// Keeps a container whose session has ended: waits until nothing runs in it any more, and marks it as kept.

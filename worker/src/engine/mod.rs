@@ -14,7 +14,7 @@ mod session;
 mod words;
 
 pub(crate) use connect::Engine;
-pub(crate) use container::Container;
+pub(crate) use container::{Container, ImageConfig};
 pub use error::{EngineError, Failure};
 pub(crate) use plan::{ContainerPlan, Labels, label};
 pub(crate) use pull::Wanted;

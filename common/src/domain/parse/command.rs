@@ -25,9 +25,10 @@ const MAX_ARGUMENTS: usize = 10_000;
 /// The longest string or array that is written back as it should have been.
 const MAX_EXAMPLE: usize = 100;
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "command",
     "argv",
+    "image_command",
     "cwd",
     "timeout_seconds",
     "name",
@@ -52,11 +53,17 @@ pub(super) fn command(node: &Node<'_>, report: &mut Report, timeout: Option<u32>
     }
     let fields = node.fields(report, &FIELDS)?;
     let (shell, vector) = (fields.optional("command"), fields.optional("argv"));
+    let image_command = fields.with_default("image_command").map(|node| node.boolean(report));
     let what = match (&shell, &vector) {
         (Some(_), Some(_)) => node.fail(
             report,
             "has both `command` and `argv`; keep `command` to use a shell, or `argv` to use none",
         ),
+        (Some(_), _) | (_, Some(_)) if image_command == Some(Some(true)) => {
+            node.fail(report, "has a command of its own beside `image_command`; keep one of them")
+        }
+        // What is there and no truth value has been reported.
+        (None, None) if matches!(image_command, Some(Some(true) | None)) => Some(()),
         (None, None) => node.fail(
             report,
             "has neither `command` nor `argv`; write a shell command such as {\"command\": \"echo hi\"}",
@@ -78,6 +85,7 @@ pub(super) fn command(node: &Node<'_>, report: &mut Report, timeout: Option<u32>
     Some(JobCommand {
         command: given(shell)?,
         argv: given(argv)?,
+        image_command: given(image_command)?.unwrap_or_default(),
         cwd: given(cwd)?,
         timeout_seconds: given(timeout)?.unwrap_or(default_timeout),
         name: given(name)?,

@@ -11,30 +11,30 @@ use super::suggest::nearest;
 const MAX_QUOTE: usize = 80;
 
 /// A value and where it is.
-pub(super) struct Node<'a> {
-    pub(super) value: &'a Value,
-    pub(super) pointer: String,
+pub(in crate::domain) struct Node<'a> {
+    pub(in crate::domain) value: &'a Value,
+    pub(in crate::domain) pointer: String,
 }
 
 /// An object's members, read one by one.
-pub(super) struct Fields<'a> {
+pub(in crate::domain) struct Fields<'a> {
     members: &'a Map<String, Value>,
     pointer: String,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn new(value: &'a Value) -> Self {
+    pub(in crate::domain) fn new(value: &'a Value) -> Self {
         Self { value, pointer: String::new() }
     }
 
     /// Notes that this value is wrong.
-    pub(super) fn fail<T>(&self, report: &mut Report, message: impl Into<String>) -> Option<T> {
+    pub(in crate::domain) fn fail<T>(&self, report: &mut Report, message: impl Into<String>) -> Option<T> {
         report.add(&self.pointer, message);
         None
     }
 
     /// An object with no members but the known ones.
-    pub(super) fn fields(&self, report: &mut Report, known: &[&str]) -> Option<Fields<'a>> {
+    pub(in crate::domain) fn fields(&self, report: &mut Report, known: &[&str]) -> Option<Fields<'a>> {
         let Value::Object(members) = self.value else { return self.wrong_type(report, "an object") };
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
             let hint = match nearest(name, known) {
@@ -47,7 +47,7 @@ impl<'a> Node<'a> {
     }
 
     /// An object used as a map.
-    pub(super) fn members(&self, report: &mut Report) -> Option<Vec<(&'a str, Node<'a>)>> {
+    pub(in crate::domain) fn members(&self, report: &mut Report) -> Option<Vec<(&'a str, Node<'a>)>> {
         let Value::Object(members) = self.value else { return self.wrong_type(report, "an object") };
         let node = |(name, value): (&'a String, &'a Value)| {
             (name.as_str(), Node { value, pointer: child(&self.pointer, name) })
@@ -55,7 +55,7 @@ impl<'a> Node<'a> {
         Some(members.iter().map(node).collect())
     }
 
-    pub(super) fn items(&self, report: &mut Report, at_most: usize) -> Option<Vec<Node<'a>>> {
+    pub(in crate::domain) fn items(&self, report: &mut Report, at_most: usize) -> Option<Vec<Node<'a>>> {
         let Value::Array(items) = self.value else { return self.wrong_type(report, "an array") };
         if items.len() > at_most {
             return self.fail(report, format!("has {} entries; at most {at_most} are allowed", items.len()));
@@ -64,7 +64,7 @@ impl<'a> Node<'a> {
         Some(items.iter().enumerate().map(node).collect())
     }
 
-    pub(super) fn string(&self, report: &mut Report) -> Option<&'a str> {
+    pub(in crate::domain) fn string(&self, report: &mut Report) -> Option<&'a str> {
         match self.value {
             Value::String(text) => Some(text),
             Value::Number(_) | Value::Bool(_) => self
@@ -74,7 +74,7 @@ impl<'a> Node<'a> {
     }
 
     /// A string that the container's system can take.
-    pub(super) fn system_string(&self, report: &mut Report) -> Option<&'a str> {
+    pub(in crate::domain) fn system_string(&self, report: &mut Report) -> Option<&'a str> {
         let text = self.string(report)?;
         if text.contains('\0') {
             return self.fail(report, "contains a NUL character; remove it");
@@ -82,14 +82,18 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
-    pub(super) fn boolean(&self, report: &mut Report) -> Option<bool> {
+    pub(in crate::domain) fn boolean(&self, report: &mut Report) -> Option<bool> {
         match self.value {
             Value::Bool(value) => Some(*value),
             _ => self.wrong_type(report, "`true` or `false`"),
         }
     }
 
-    pub(super) fn integer(&self, report: &mut Report, allowed: RangeInclusive<u32>) -> Option<u32> {
+    pub(in crate::domain) fn integer(
+        &self,
+        report: &mut Report,
+        allowed: RangeInclusive<u32>,
+    ) -> Option<u32> {
         let (least, most) = (*allowed.start(), *allowed.end());
         let Value::Number(number) = self.value else {
             let hint = format!("a whole number from {least} to {most}");
@@ -105,25 +109,30 @@ impl<'a> Node<'a> {
     }
 
     /// Notes that the value is of the wrong kind.
-    pub(super) fn wrong_type<T>(&self, report: &mut Report, wanted: &str) -> Option<T> {
+    pub(in crate::domain) fn wrong_type<T>(&self, report: &mut Report, wanted: &str) -> Option<T> {
         self.fail(report, format!("is {}; give {wanted}", kind(self.value)))
     }
 }
 
 impl<'a> Fields<'a> {
     /// A member that may be absent; `null` is absent too.
-    pub(super) fn optional(&self, name: &str) -> Option<Node<'a>> {
+    pub(in crate::domain) fn optional(&self, name: &str) -> Option<Node<'a>> {
         self.with_default(name).filter(|node| !node.value.is_null())
     }
 
     /// A member that has a default; `null` is not it.
-    pub(super) fn with_default(&self, name: &str) -> Option<Node<'a>> {
+    pub(in crate::domain) fn with_default(&self, name: &str) -> Option<Node<'a>> {
         let value = self.members.get(name)?;
         Some(Node { value, pointer: child(&self.pointer, name) })
     }
 
     /// A member that must be there. `hint` says what to write.
-    pub(super) fn required(&self, report: &mut Report, name: &str, hint: &str) -> Option<Node<'a>> {
+    pub(in crate::domain) fn required(
+        &self,
+        report: &mut Report,
+        name: &str,
+        hint: &str,
+    ) -> Option<Node<'a>> {
         let node = self.with_default(name);
         if node.is_none() {
             report.add(child(&self.pointer, name), format!("is missing; {hint}"));
@@ -133,12 +142,12 @@ impl<'a> Fields<'a> {
 }
 
 /// The pointer of a member.
-pub(super) fn child(pointer: &str, name: &str) -> String {
+pub(in crate::domain) fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// A user's text, short enough to be repeated.
-pub(super) fn quote(text: &str) -> String {
+pub(in crate::domain) fn quote(text: &str) -> String {
     if text.chars().nth(MAX_QUOTE).is_none() {
         return format!("{text:?}");
     }

@@ -7,14 +7,14 @@ const MAX_ERRORS: usize = 100;
 
 /// The errors found so far.
 #[derive(Default)]
-pub(super) struct Report {
+pub(in crate::domain) struct Report {
     errors: Vec<FieldError>,
     left_out: usize,
 }
 
 impl Report {
     /// Notes that the field at `pointer` is wrong, and goes on.
-    pub(super) fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+    pub(in crate::domain) fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(FieldError { pointer: pointer.into(), message: message.into() });
         } else {
@@ -23,7 +23,7 @@ impl Report {
     }
 
     /// The value, if it could be read and nothing was wrong.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
+    pub(in crate::domain) fn finish<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
         if self.left_out > 0 {
             let message = format!("has {} more errors that are not listed; mend these first", self.left_out);
             self.errors.push(FieldError { pointer: String::new(), message });

@@ -169,6 +169,9 @@ fn a_step_has_one_of_command_and_argv() {
     refused("/commands/0", json!({}), "has neither");
     refused("/commands/0", json!({"command": null}), "has neither");
     refused("/commands/0", json!({"command": "a", "argv": ["a"]}), "has both");
+    refused("/commands/0", json!({"argv": ["a"], "image_command": true}), "beside `image_command`");
+    refused("/commands/0", json!({"image_command": false}), "has neither");
+    refused("/commands/0/image_command", json!(1), "is a number; give `true` or `false`");
     refused("/commands/0/command", json!("\n\t "), "is blank");
     refused("/commands/0/command", json!("a\0"), "NUL");
     for (argv, at) in [

@@ -21,6 +21,7 @@ fn command() -> impl Strategy<Value = JobCommand> {
     let what = prop_oneof![
         spoken().prop_map(|c| (Some(c), None)),
         (spoken(), vec(text(), 0..4)).prop_map(|(p, args)| (None, Some([vec![p], args].concat()))),
+        Just((None, None)),
     ];
     let when = prop::sample::select(vec![When::OnSuccess, When::Always]);
     let own = (option::of("[a-z ]{0,9}[a-z]"), env(), vec(any::<u8>(), 1..4), any::<bool>(), when);
@@ -34,6 +35,7 @@ fn command() -> impl Strategy<Value = JobCommand> {
             user,
         )| {
             JobCommand {
+                image_command: command.is_none() && argv.is_none(),
                 command,
                 argv,
                 cwd,
