@@ -2,7 +2,9 @@
 
 use poem_openapi::{OpenApiService, Tags};
 
-use crate::routes::{ArtifactsApi, ContainersApi, HealthApi, JobsApi, LogsApi, RunsApi, UploadsApi};
+use crate::routes::{
+    ArtifactsApi, ContainersApi, HealthApi, ImagesApi, JobsApi, LogsApi, RunsApi, UploadsApi,
+};
 
 /// What endpoints are about.
 #[derive(Tags)]
@@ -15,16 +17,18 @@ pub(crate) enum Tag {
     Containers,
     /// Files that go into a job.
     Uploads,
+    /// Build images.
+    Images,
     /// Whether the service works.
     Health,
 }
 
-type Apis = (JobsApi, RunsApi, LogsApi, ArtifactsApi, ContainersApi, UploadsApi, HealthApi);
+type Apis = (JobsApi, RunsApi, LogsApi, ArtifactsApi, ContainersApi, UploadsApi, ImagesApi, HealthApi);
 
 /// All endpoints, as a service and as a document.
 pub(crate) fn service() -> OpenApiService<Apis, ()> {
     OpenApiService::new(
-        (JobsApi, RunsApi, LogsApi, ArtifactsApi, ContainersApi, UploadsApi, HealthApi),
+        (JobsApi, RunsApi, LogsApi, ArtifactsApi, ContainersApi, UploadsApi, ImagesApi, HealthApi),
         "OrcaOps",
         env!("CARGO_PKG_VERSION"),
     )

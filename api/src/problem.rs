@@ -41,7 +41,7 @@ struct ProblemDocument {
 /// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 pub(crate) struct FieldProblem {
-    /// JSON pointer (RFC 6901) to the field in the request's body.
+    /// JSON pointer (RFC 6901) to the field in the request's body; the name of a parameter of its query.
     pub(crate) pointer: String,
     /// What is wrong with it and how to mend it.
     pub(crate) detail: String,
@@ -123,6 +123,13 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// Wrong parameters, by their names.
+    pub(crate) fn invalid_parameters(errors: Vec<FieldProblem>) -> Self {
+        let detail =
+            errors.iter().map(|e| format!("{} {}", e.pointer, e.detail)).collect::<Vec<_>>().join("; ");
+        Self { kind: Kind::InvalidParameter, detail, errors }
     }
 
     /// A spec with wrong fields.

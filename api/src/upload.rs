@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{Stream, StreamExt};
-use orcaops_common::archive;
+use orcaops_common::archive::{self, Entry};
 use orcaops_common::bus::{Bus, BusError};
 use orcaops_common::domain::message::upload_object;
 use sha2::{Digest, Sha256};
@@ -66,14 +66,39 @@ impl Uploads {
         announced: Option<u64>,
         body: impl Stream<Item = io::Result<B>>,
     ) -> Result<Upload, Problem> {
+        let _permit = self.permits.acquire().await;
+        let (file, size, sha256) = self.receive(announced, body).await?;
+        let (file, _) = checked(file, None).await?;
+        self.put(file, size, sha256).await
+    }
+
+    /// Takes a tar that must have a file of that path; `None` when it has none.
+    pub(crate) async fn take_with<B: AsRef<[u8]>>(
+        &self,
+        path: &str,
+        announced: Option<u64>,
+        body: impl Stream<Item = io::Result<B>>,
+    ) -> Result<Option<Upload>, Problem> {
+        let _permit = self.permits.acquire().await;
+        let (file, size, sha256) = self.receive(announced, body).await?;
+        let (file, found) = checked(file, Some(path.to_owned())).await?;
+        if found { self.put(file, size, sha256).await.map(Some) } else { Ok(None) }
+    }
+
+    async fn receive<B: AsRef<[u8]>>(
+        &self,
+        announced: Option<u64>,
+        body: impl Stream<Item = io::Result<B>>,
+    ) -> Result<(NamedTempFile, u64, String), Problem> {
         if announced.is_some_and(|size| size > self.limit) {
             return Err(self.too_large());
         }
-        let _permit = self.permits.acquire().await;
         let file = NamedTempFile::new_in(&self.folder).map_err(|e| storage("storing the upload", &e))?;
-        let (size, sha256) = self.receive(&file, body).await?;
-        let file = checked(file).await?;
+        let (size, sha256) = self.write(&file, body).await?;
+        Ok((file, size, sha256))
+    }
 
+    async fn put(&self, file: NamedTempFile, size: u64, sha256: String) -> Result<Upload, Problem> {
         let object = upload_object(&sha256);
         let new = match self.bus.object_info(&object).await {
             Ok(info) if info.size == size && info.sha256 == sha256 => false,
@@ -88,7 +113,7 @@ impl Uploads {
         Ok(Upload { object, size, sha256, new })
     }
 
-    async fn receive<B: AsRef<[u8]>>(
+    async fn write<B: AsRef<[u8]>>(
         &self,
         file: &NamedTempFile,
         body: impl Stream<Item = io::Result<B>>,
@@ -118,13 +143,22 @@ impl Uploads {
     }
 }
 
-async fn checked(file: NamedTempFile) -> Result<NamedTempFile, Problem> {
+/// Checks a tar, and whether it has a file of that path, if one is wanted.
+async fn checked(file: NamedTempFile, wanted: Option<String>) -> Result<(NamedTempFile, bool), Problem> {
     let check = tokio::task::spawn_blocking(move || {
         let reader = io::BufReader::new(std::fs::File::open(file.path())?);
-        Ok::<_, io::Error>(archive::check_tar(reader).map(|_| file))
+        let mut found = false;
+        let walked = archive::for_each(reader, |entry| {
+            // Where a link leads, its reader will see.
+            if let Entry::File { path, .. } | Entry::Symlink { path, .. } = &entry {
+                found |= wanted.as_ref() == Some(path);
+            }
+            Ok(())
+        });
+        Ok::<_, io::Error>(walked.map(|()| (file, found)))
     });
     match check.await {
-        Ok(Ok(Ok(file))) => Ok(file),
+        Ok(Ok(Ok(checked))) => Ok(checked),
         Ok(Ok(Err(refused))) => Err(Problem::new(Kind::InvalidArchive, crate::error::chain(&refused))),
         Ok(Err(error)) => Err(Problem::internal("reading the upload back", &error)),
         Err(error) => Err(Problem::internal("checking the upload", &error)),

@@ -10,6 +10,8 @@ mod background;
 mod containers;
 #[path = "http/health.rs"]
 mod health;
+#[path = "http/images.rs"]
+mod images;
 #[path = "http/life.rs"]
 mod life;
 #[path = "http/lists.rs"]

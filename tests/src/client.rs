@@ -66,6 +66,15 @@ impl Client {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// POST of a tar; status and body.
+    pub async fn post_tar(&self, path: &str, tar: Vec<u8>) -> Result<(u16, Value)> {
+        let request = self.http.post(format!("{}{path}", self.base));
+        let response = request.header("content-type", "application/x-tar").body(tar).send().await?;
+        let status = response.status().as_u16();
+        let text = response.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
     /// Submits a job; its id.
     pub async fn submit(&self, spec: &Value) -> Result<String> {
         let (status, body) = self.post("/orcaops/jobs", spec).await?;

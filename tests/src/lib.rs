@@ -1,5 +1,6 @@
 //! What tests that cross crates share: real servers, real processes, and the waiting between them.
 
+pub mod built;
 pub mod client;
 pub mod container;
 pub mod docker;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use orcaops_common::config::Credentials;
+use orcaops_common::config::{Credential, Credentials};
 use orcaops_common::domain::job::{DEFAULT_NETWORK, JobSpec, NO_NETWORK};
 
 /// The registry of images that name none.
@@ -89,6 +89,8 @@ impl Policy {
                         advice("add it", "credentials", "ORCAOPS_CREDENTIALS", "a file that has it")
                     ),
                 ),
+                // A build's base images may come from elsewhere than the image goes; see `credential`.
+                Some(_) if spec.build.is_some() => {}
                 // Else a job could have the password sent wherever it likes.
                 Some(credential) if !is_same_registry(&credential.server, registry(&spec.sandbox.image)) => {
                     let (server, image) = (&credential.server, registry(&spec.sandbox.image));
@@ -104,6 +106,13 @@ impl Policy {
             }
         }
         refusals
+    }
+
+    /// What a job's credential shows the registry that the image goes to or comes from: nothing, if it is for another
+    /// one.
+    pub(crate) fn credential(&self, spec: &JobSpec, image: &str) -> Option<&Credential> {
+        let credential = self.credentials.get(spec.registry_auth.as_deref()?)?;
+        is_same_registry(&credential.server, registry(image)).then_some(credential)
     }
 }
 
@@ -143,7 +152,6 @@ fn is_same_registry(server: &str, registry: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use orcaops_common::config::Credential;
     use orcaops_common::domain::job::JobCommand;
     use orcaops_common::domain::placement::Volume;
 
@@ -224,6 +232,32 @@ mod tests {
         asks = JobSpec { registry_auth: Some("corp".to_owned()), ..spec() };
         asks.sandbox.image = "evil.example/app".to_owned();
         assert_eq!(pointers(&policy, &asks), ["/registry_auth"], "a password goes to its own registry only");
+    }
+
+    #[test]
+    fn a_build_shows_a_credential_to_its_own_registry_only() {
+        let credential = Credential {
+            server: "registry.corp".to_owned(),
+            username: "ci".to_owned(),
+            password: "x".to_owned(),
+        };
+        let policy = Policy {
+            credentials: [("corp".to_owned(), credential.clone())].into_iter().collect(),
+            ..Policy::default()
+        };
+        let mut build = JobSpec { registry_auth: Some("corp".to_owned()), ..spec() };
+        assert_eq!(pointers(&policy, &build), ["/registry_auth"]);
+        build.build = Some(orcaops_common::domain::build::Build {
+            context: "uploads/x".to_owned(),
+            dockerfile: "Dockerfile".to_owned(),
+            tags: vec!["app:1".to_owned()],
+            args: [].into(),
+            push: true,
+        });
+        assert_eq!(pointers(&policy, &build), Vec::<String>::new());
+        assert_eq!(policy.credential(&build, "registry.corp/app:1"), Some(&credential));
+        assert_eq!(policy.credential(&build, "evil.example/app:1"), None);
+        assert_eq!(policy.credential(&spec(), "registry.corp/app:1"), None);
     }
 
     #[test]

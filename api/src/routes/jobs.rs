@@ -23,7 +23,7 @@ use crate::submission::{Accepted, Submitter};
 
 /// An accepted job.
 #[derive(Object)]
-struct JobSubmitResponse {
+pub(super) struct JobSubmitResponse {
     /// The job.
     job_id: JobId,
     /// Where it stands.
@@ -69,13 +69,32 @@ struct JobCancelResponse {
 
 /// The answer to a submission.
 #[derive(ApiResponse)]
-enum SubmitAnswer {
+pub(super) enum SubmitAnswer {
     /// Accepted. From here on the job survives a failure of any part of the service.
     #[oai(status = 201)]
     Created(Json<JobSubmitResponse>),
     /// The same job, with the same spec, had been accepted before: nothing was done.
     #[oai(status = 200)]
     Existing(Json<JobSubmitResponse>),
+}
+
+impl From<Accepted> for SubmitAnswer {
+    fn from(accepted: Accepted) -> Self {
+        match accepted {
+            Accepted::New { job_id, created_at } => Self::Created(Json(JobSubmitResponse {
+                job_id,
+                status: JobStatus::Queued,
+                created_at,
+                message: "job accepted".to_owned(),
+            })),
+            Accepted::Known(record) => Self::Existing(Json(JobSubmitResponse {
+                job_id: record.job_id,
+                status: record.status,
+                created_at: record.created_at,
+                message: "this job was accepted before".to_owned(),
+            })),
+        }
+    }
 }
 
 pub(crate) struct JobsApi;
@@ -87,20 +106,7 @@ impl JobsApi {
     /// Repeating a submission with the same `job_id` and the same spec is safe: it returns the job that exists.
     #[oai(path = "/jobs", method = "post", operation_id = "submit_job")]
     async fn submit(&self, spec: SpecBody, submitter: Data<&Submitter>) -> Result<SubmitAnswer, Problem> {
-        Ok(match submitter.submit(spec.0).await? {
-            Accepted::New { job_id, created_at } => SubmitAnswer::Created(Json(JobSubmitResponse {
-                job_id,
-                status: JobStatus::Queued,
-                created_at,
-                message: "job accepted".to_owned(),
-            })),
-            Accepted::Known(record) => SubmitAnswer::Existing(Json(JobSubmitResponse {
-                job_id: record.job_id,
-                status: record.status,
-                created_at: record.created_at,
-                message: "this job was accepted before".to_owned(),
-            })),
-        })
+        Ok(submitter.submit(spec.0).await?.into())
     }
 
     /// List jobs, newest first

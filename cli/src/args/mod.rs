@@ -1,5 +1,6 @@
 //! The arguments of all commands, as they are typed.
 
+mod build;
 mod container;
 mod jobs;
 mod policy;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use orcaops_common::config::Layer;
 
+pub(crate) use build::{BuildArgs, flag as build_flag};
 pub(crate) use container::ContainerArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs, LogsArgs};
 pub(crate) use ps::PsArgs;
@@ -74,6 +76,8 @@ pub(crate) struct ServerArgs {
 pub(crate) enum Command {
     /// Run a job and hand on its exit code
     Run(Box<RunArgs>),
+    /// Build an image from a folder, and perhaps push it
+    Build(Box<BuildArgs>),
     /// List jobs, look at them, cancel them, fetch their files
     Jobs(JobsArgs),
     /// List the containers that OrcaOps made
@@ -103,6 +107,7 @@ impl Cli {
                 Layer { url: args.server.server.clone(), ..args.log.layer() }.over(args.policy.layer())
             }
             Command::Ps(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
+            Command::Build(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Jobs(args) => Layer { url: args.server.server.clone(), ..Layer::default() },
             Command::Sandbox(SandboxArgs { command: SandboxCommand::Run(args) }) => {
                 Layer { url: args.server.server.clone(), ..Layer::default() }

@@ -30,10 +30,11 @@ fn the_arguments_hold_together() {
 
 #[test]
 fn help_of_every_command_is_as_documented() {
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &["ps"],
         &[],
         &["run"],
+        &["build"],
         &["jobs"],
         &["jobs", "status"],
         &["jobs", "logs"],

@@ -2,6 +2,7 @@
 
 mod answer;
 mod artifact;
+mod build;
 mod error;
 mod http;
 mod log;

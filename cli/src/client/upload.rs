@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
-use reqwest::{Body, Method};
+use reqwest::{Body, Method, RequestBuilder, Response};
 use tokio_util::io::ReaderStream;
 
 use super::answer::Upload;
@@ -22,6 +22,17 @@ impl Client {
     }
 
     async fn upload_once(&self, tar: &File) -> Result<String, ClientError> {
+        let response = self.send_tar(self.request(Method::POST, &["uploads"]), tar).await?;
+        let bytes = response.bytes().await.map_err(|e| ClientError::of(&self.address(), &e))?;
+        Ok(super::Raw::<Upload>::read(&self.address(), &bytes)?.is.object)
+    }
+
+    /// Sends a tar from its beginning as the request's body.
+    pub(super) async fn send_tar(
+        &self,
+        request: RequestBuilder,
+        tar: &File,
+    ) -> Result<Response, ClientError> {
         let unreadable = |cause| ClientError::File {
             what: "read",
             path: Path::new("the packed folder").to_owned(),
@@ -31,14 +42,11 @@ impl Client {
         again.seek(SeekFrom::Start(0)).map_err(unreadable)?;
         let size = again.metadata().map_err(unreadable)?.len();
         let bytes = ReaderStream::with_capacity(tokio::fs::File::from_std(again), CHUNK);
-        let request = self
-            .request(Method::POST, &["uploads"])
+        let request = request
             .header(reqwest::header::CONTENT_TYPE, "application/x-tar")
             .header(reqwest::header::CONTENT_LENGTH, size)
             .body(Body::wrap_stream(bytes));
         // Without the answer's time limit: a large folder takes its time.
-        let response = self.send(request).await?;
-        let bytes = response.bytes().await.map_err(|e| ClientError::of(&self.address(), &e))?;
-        Ok(super::Raw::<Upload>::read(&self.address(), &bytes)?.is.object)
+        self.send(request).await
     }
 }

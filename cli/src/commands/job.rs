@@ -87,6 +87,9 @@ fn report(record: &RunRecord, wishes: &Wishes) -> Result<(), Failure> {
             print(&tail)?;
         }
     }
+    if let Some(image) = record.built_image.as_ref().filter(|_| brief) {
+        words::say(&format!("built {}", summary::built(image)));
+    }
     if brief || exit::of(record) != exit::SUCCESS {
         words::say(&summary::sentence(record, Style::stderr()));
     }

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod api;
+mod build;
 mod dev;
 mod health;
 mod job;
@@ -37,6 +38,7 @@ pub(crate) fn init_telemetry(command: &Command, settings: &Settings) -> Result<(
 pub(crate) async fn run(command: Command, settings: &Settings) -> Result<u8, Failure> {
     match command {
         Command::Run(args) => run::run(*args, settings).await,
+        Command::Build(args) => build::run(*args, settings).await,
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Ps(args) => ps::run(args, settings).await,
         Command::Sandbox(args) => sandbox::run(args, settings).await,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
-use orcaops_common::domain::run::{CleanupStatus, JobStatus, RunRecord, StepResult};
+use orcaops_common::domain::run::{BuiltImage, CleanupStatus, JobStatus, RunRecord, StepResult};
 
 use super::measure;
 use super::style::Style;
@@ -47,9 +47,7 @@ pub(crate) fn of(record: &RunRecord, now: DateTime<Utc>, style: Style) -> String
         line(&format!("step {}", number(step, place)), &self::step(step));
     }
     if let Some(image) = &record.built_image {
-        let pushed = if image.pushed { ", pushed" } else { "" };
-        let (tags, size) = (image.tags.join(", "), measure::bytes(image.size_bytes));
-        line("built", &format!("{tags} ({size}{pushed}) {}", image.id));
+        line("built", &built(image));
     }
     for file in &record.artifacts {
         line("artifact", &format!("{} ({})", file.path, measure::bytes(file.size_bytes)));
@@ -63,6 +61,12 @@ pub(crate) fn of(record: &RunRecord, now: DateTime<Utc>, style: Style) -> String
         line("container", &format!("{} ({})", container, cleanup(record)));
     }
     text
+}
+
+/// An image that was built.
+pub(crate) fn built(image: &BuiltImage) -> String {
+    let pushed = if image.pushed { ", pushed" } else { "" };
+    format!("{} ({}{pushed}) {}", image.tags.join(", "), measure::bytes(image.size_bytes), image.id)
 }
 
 /// How a job ended, in one sentence.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ignore::{DirEntry, WalkBuilder};
 use tar::{Builder, EntryType, Header};
 
+use super::dockerignore::BadPattern;
 use super::link;
 
 /// A folder that is packed, and the bytes of it that were packed.
@@ -46,13 +47,26 @@ pub(crate) enum PackError {
         cause: std::io::Error,
     },
     /// Something in it must not or can't be sent.
-    #[error("cannot upload {}: {reason}; name it in .gitignore to leave it out", path.display())]
+    #[error("cannot upload {}: {reason}; name it in {ignore_file} to leave it out", path.display())]
     Refused {
         /// What.
         path: PathBuf,
         /// Why.
         reason: &'static str,
+        /// The file that names what is not sent.
+        ignore_file: &'static str,
     },
+    /// It is to be built, and says not how.
+    #[error("{} has no {dockerfile}; name it with -f", folder.display())]
+    NoDockerfile {
+        /// The folder.
+        folder: PathBuf,
+        /// What was looked for in it.
+        dockerfile: String,
+    },
+    /// It says in a way that can't be read what is not to be sent.
+    #[error(transparent)]
+    Ignore(#[from] BadPattern),
     /// The tar can't be written.
     #[error("cannot write the packed folder to a temporary file")]
     Write {
@@ -67,14 +81,35 @@ pub(crate) fn pack(folder: &Path) -> Result<Packed, PackError> {
     if !folder.is_dir() {
         return Err(PackError::NotAFolder { path: folder.to_owned() });
     }
+    pack_entries(folder, ".gitignore", walk(folder), |_| true)
+}
+
+/// Packs what a walk finds in a folder and `is_sent` wants, with the folders on the way. `ignore_file` is where users say
+/// what is not to be sent.
+pub(super) fn pack_entries(
+    folder: &Path,
+    ignore_file: &'static str,
+    entries: ignore::Walk,
+    is_sent: impl Fn(&Path) -> bool,
+) -> Result<Packed, PackError> {
     let write = |cause| PackError::Write { cause };
     let out = BufWriter::new(tempfile::tempfile().map_err(write)?);
-    let mut pack = Pack { tar: Builder::new(out), files: 0, bytes: 0 };
-    for entry in walk(folder) {
+    let mut pack = Pack { tar: Builder::new(out), ignore_file, files: 0, bytes: 0 };
+    let mut on_the_way = Vec::new();
+    for entry in entries {
         let entry = entry.map_err(|cause| PackError::Walk { cause })?;
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        if !path.as_os_str().is_empty() {
+        if path.as_os_str().is_empty() {
+            continue;
+        }
+        on_the_way.retain(|above: &DirEntry| entry.path().starts_with(above.path()));
+        if is_sent(path) {
+            for above in on_the_way.drain(..) {
+                pack.add(&above, above.path().strip_prefix(folder).unwrap_or(above.path()))?;
+            }
             pack.add(&entry, path)?;
+        } else {
+            on_the_way.push(entry);
         }
     }
     let mut out = pack.tar.into_inner().map_err(write)?;
@@ -106,13 +141,15 @@ fn is_in_repository(folder: &Path) -> bool {
 
 struct Pack {
     tar: Builder<BufWriter<File>>,
+    ignore_file: &'static str,
     files: u64,
     bytes: u64,
 }
 
 impl Pack {
     fn add(&mut self, entry: &DirEntry, path: &Path) -> Result<(), PackError> {
-        let refused = |reason| PackError::Refused { path: path.to_owned(), reason };
+        let ignore_file = self.ignore_file;
+        let refused = |reason| PackError::Refused { path: path.to_owned(), reason, ignore_file };
         let failed = |cause| PackError::File { path: path.to_owned(), cause };
         if path.to_str().is_none() {
             return Err(refused("its name is not UTF-8"));

@@ -1,8 +1,13 @@
 //! An image to build.
 
+mod name;
+mod request;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use request::{BuildRequest, ParameterError};
 
 /// An image to build from a folder that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

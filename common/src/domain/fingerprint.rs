@@ -3,13 +3,14 @@
 //! It is the SHA-256 of a canonical JSON text that older versions of the tool wrote too, so that the same
 //! job keeps the same fingerprint: keys sorted, separators `", "` and `": "`, everything but printable
 //! ASCII escaped, defaults written out, and `null` for a step without a working folder. What those versions
-//! did not know (argument vectors, inputs, `workdir`) is part of the text only when it is set. The job's id,
+//! did not know (argument vectors, inputs, `workdir`, builds) is part of the text only when it is set. The job's id,
 //! resources, time to live and pool are never part of it.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use super::build::Build;
 use super::job::{Encoding, Input, JobCommand, JobSpec};
 
 impl JobSpec {
@@ -28,6 +29,9 @@ fn canonical(spec: &JobSpec) -> String {
         ("env", object(spec.sandbox.env.iter().map(|(name, value)| (name.as_str(), string(value))))),
         ("image", string(&spec.sandbox.image)),
     ];
+    if let Some(build) = &spec.build {
+        fields.insert(1, ("build", self::build(build)));
+    }
     if !spec.inputs.is_empty() {
         fields.push(("inputs", array(&spec.inputs, input)));
     }
@@ -35,6 +39,16 @@ fn canonical(spec: &JobSpec) -> String {
         fields.push(("workdir", string(workdir)));
     }
     object(fields)
+}
+
+fn build(build: &Build) -> String {
+    object([
+        ("args", object(build.args.iter().map(|(name, value)| (name.as_str(), string(value))))),
+        ("context", string(&build.context)),
+        ("dockerfile", string(&build.dockerfile)),
+        ("push", build.push.to_string()),
+        ("tags", array(&build.tags, |tag| string(tag))),
+    ])
 }
 
 fn command(step: &JobCommand) -> String {

@@ -8,6 +8,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::registry::{Stop, Stopper};
 
+/// How often an acknowledgement is tried. One that is lost only costs a claim that is refused.
+const ACK_TRIES: u32 = 3;
+
 /// Extends the lease every third of it, for ever. When no extension has succeeded for two thirds, the job is
 /// about to go to another worker: the attempt is told to stop while its container can still be ended in time.
 pub(crate) async fn keep(lease: Arc<dyn Lease>, length: Duration, stopper: Stopper) {
@@ -33,6 +36,16 @@ pub(crate) async fn keep(lease: Arc<dyn Lease>, length: Duration, stopper: Stopp
         if held_since.elapsed() >= length * 2 / 3 {
             stopper.stop(Stop::LeaseLost);
             return;
+        }
+    }
+}
+
+/// Gives the message up for good.
+pub(crate) async fn acknowledge(lease: &dyn Lease) {
+    for _ in 0..ACK_TRIES {
+        match lease.ack().await {
+            Ok(()) => return,
+            Err(e) => tracing::warn!(error = %e, "cannot acknowledge a job"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One execution of a job: from its delivery to its container's end.
 
 mod artifacts;
+mod build;
 mod capture;
 mod container;
 mod inputs;

@@ -3,7 +3,7 @@
 use orcaops_common::domain::event::{EventBody, Finished};
 use orcaops_common::domain::job::JobCommand;
 use orcaops_common::domain::retry::{Retry, RetryOn};
-use orcaops_common::domain::run::{EndCause, JobStatus};
+use orcaops_common::domain::run::{BuiltImage, EndCause, JobStatus};
 use orcaops_init::message::{End, StepEnd};
 
 use crate::engine::{EngineError, Failure};
@@ -166,7 +166,13 @@ impl Verdict {
     }
 
     /// The event that says it, if any is to be sent.
-    pub(crate) fn event(&self, steps: u32, artifacts: u32, notes: &[String]) -> Option<EventBody> {
+    pub(crate) fn event(
+        &self,
+        steps: u32,
+        artifacts: u32,
+        notes: &[String],
+        built_image: Option<BuiltImage>,
+    ) -> Option<EventBody> {
         match self {
             Self::Finished { status, end_cause, error } => Some(EventBody::Finished(Finished {
                 status: *status,
@@ -175,7 +181,7 @@ impl Verdict {
                 steps,
                 artifacts,
                 notes: notes.to_vec(),
-                built_image: None,
+                built_image,
             })),
             Self::HandedBack { drain, reason } => {
                 Some(EventBody::HandedBack { drain: *drain, reason: reason.clone() })
@@ -285,6 +291,6 @@ mod tests {
     #[test]
     fn an_attempt_that_lost_its_lease_says_nothing() {
         let lost = Interrupt::Stopped(Stop::LeaseLost);
-        assert_eq!(Verdict::interrupted(lost, true, 60).event(0, 0, &[]), None);
+        assert_eq!(Verdict::interrupted(lost, true, 60).event(0, 0, &[], None), None);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use orcaops_common::bus::{Bus, Delivery, Lease};
+use orcaops_common::domain::build::Build;
 use orcaops_common::domain::control::RunningAttempt;
 use orcaops_common::domain::event::EventBody;
 use orcaops_common::domain::job::ArtifactsWhen;
@@ -11,13 +12,14 @@ use orcaops_common::domain::mask::Secrets;
 use orcaops_common::domain::message::JobMessage;
 use orcaops_common::domain::placement::CleanupPolicy;
 use orcaops_common::domain::retry::RetryOn;
-use orcaops_common::domain::run::EndCause;
+use orcaops_common::domain::run::{BuiltImage, EndCause};
 use orcaops_common::domain::state::Refusal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::artifacts::Collection;
+use super::build::Building;
 use super::container::Held;
 use super::log::JobLog;
 use super::outcome::{Interrupt, Verdict};
@@ -27,9 +29,6 @@ use super::{inputs, lease, prepare};
 use crate::config::WorkerConfig;
 use crate::engine::{ContainerPlan, Engine, Failure, ImageConfig, Labels, Session};
 use crate::registry::{Registry, Stop, StopSignal, Stopper};
-
-/// How often an acknowledgement is tried. One that is lost only costs a claim that is refused.
-const ACK_TRIES: u32 = 3;
 
 /// What all attempts of a worker share.
 pub(crate) struct Context {
@@ -49,7 +48,7 @@ pub(crate) async fn run(context: Arc<Context>, delivery: Delivery, slot: OwnedSe
         Ok(job) => job,
         Err(reason) => {
             tracing::error!(reason, "a job on the bus cannot be read and is dropped");
-            acknowledge(&*hold).await;
+            lease::acknowledge(&*hold).await;
             return;
         }
     };
@@ -68,7 +67,7 @@ pub(crate) async fn run(context: Arc<Context>, delivery: Delivery, slot: OwnedSe
         let mut attempt = Attempt::new(&context, job, id, number, registration.signal.clone());
         let settled = attempt.settle(registration.stopper.clone()).await;
         if settled {
-            acknowledge(&*hold).await;
+            lease::acknowledge(&*hold).await;
         }
         drop(keeper);
         attempt.clean_up(slot).await;
@@ -95,6 +94,8 @@ struct Attempt<'a> {
     artifacts: u32,
     /// What the user should know though it decided nothing.
     notes: Vec<String>,
+    /// The image that the job built.
+    built_image: Option<BuiltImage>,
 }
 
 impl<'a> Attempt<'a> {
@@ -120,6 +121,7 @@ impl<'a> Attempt<'a> {
             steps: 0,
             artifacts: 0,
             notes: Vec::new(),
+            built_image: None,
         }
     }
 
@@ -169,7 +171,8 @@ impl<'a> Attempt<'a> {
         // First, as the store keeps only so many.
         let notes = log.note().into_iter().chain(std::mem::take(&mut self.notes));
         let notes: Vec<String> = notes.map(|note| log.masks.words(note)).collect();
-        let Some(event) = verdict.event(self.steps, self.artifacts, &notes) else { return false };
+        let image = self.built_image.take();
+        let Some(event) = verdict.event(self.steps, self.artifacts, &notes, image) else { return false };
         log.end().await;
         let is_said = self.reporter.say(event).await.is_ok();
         if let (true, Verdict::Finished { status, .. }) = (is_said, &verdict) {
@@ -202,6 +205,10 @@ impl<'a> Attempt<'a> {
                 let failure = Failure::Permanent(EndCause::Policy);
                 return Err(Interrupt::Failed { failure, reason: reasons.join("; ") });
             }
+            if self.job.spec.build.is_some() {
+                // The engine makes the containers of a build itself.
+                return Ok(());
+            }
             let (engine, held) = (&self.context.engine, &mut self.container);
             prepare::create(engine, &plan, &pulling, log, &mut stop, held).await
         };
@@ -214,6 +221,9 @@ impl<'a> Attempt<'a> {
         created?;
         if let Some(why) = self.stop.reason() {
             return Err(Interrupt::Stopped(why));
+        }
+        if let Some(build) = self.job.spec.build.clone() {
+            return self.build(&build, log).await.map(Execution::Ended);
         }
         let sandbox_id = self.container.id().unwrap_or_default().to_owned();
         let engine = &self.context.engine;
@@ -237,6 +247,17 @@ impl<'a> Attempt<'a> {
         let (image, mut session) = started?;
         self.container.was_started = true;
         self.work(&mut session, image, log).await.map(Execution::Ended)
+    }
+
+    /// An image instead of commands.
+    async fn build(&mut self, build: &Build, log: &mut JobLog) -> Result<Verdict, Interrupt> {
+        let mut stop = self.stop.clone();
+        let (context, spec) = (self.context, &self.job.spec);
+        let mut building = Building::new(context, spec, log, &mut self.reporter, &mut stop);
+        let built = building.run(build).await;
+        self.steps = building.ended;
+        self.built_image = building.image;
+        built
     }
 
     /// Inputs, steps, artifacts.
@@ -372,13 +393,4 @@ impl<'a> Attempt<'a> {
 enum Execution {
     Ended(Verdict),
     Refused(Refusal),
-}
-
-async fn acknowledge(lease: &dyn Lease) {
-    for _ in 0..ACK_TRIES {
-        match lease.ack().await {
-            Ok(()) => return,
-            Err(e) => tracing::warn!(error = %e, "cannot acknowledge a job"),
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The container engine, as attempts see it. The only part that knows bollard.
 
 mod body;
+mod build;
 mod connect;
 mod container;
 mod error;
@@ -13,6 +14,7 @@ mod pull;
 mod session;
 mod words;
 
+pub(crate) use build::{BuildFailure, BuildPlan, BuildWord};
 pub(crate) use connect::Engine;
 pub(crate) use container::{Container, ImageConfig};
 pub use error::{EngineError, Failure};
