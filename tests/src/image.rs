@@ -72,7 +72,8 @@ impl Image {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// `sha256:` and the hash in hex.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

@@ -11,6 +11,7 @@ pub mod laptop;
 pub mod nats;
 pub mod postgres;
 pub mod process;
+pub mod receiver;
 pub mod registry;
 pub mod variant;
 pub mod wait;

@@ -19,7 +19,7 @@ pub const USERNAME: &str = "ci";
 /// Its password.
 pub const PASSWORD: &str = "hunter2";
 /// The two as a request's header has them.
-const AUTHORIZATION: &str = "Basic Y2k6aHVudGVyMg==";
+pub(crate) const AUTHORIZATION: &str = "Basic Y2k6aHVudGVyMg==";
 
 /// What a registry keeps back until [`Registry::let_go`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +216,8 @@ async fn head(stream: &mut BufReader<TcpStream>, head: &str, length: usize) -> R
     Ok(stream.write_all(head.as_bytes()).await?)
 }
 
-async fn answer(stream: &mut BufReader<TcpStream>, what: &str, body: &[u8]) -> Result<()> {
+/// Answers with a status, further headers, and a body.
+pub(crate) async fn answer(stream: &mut BufReader<TcpStream>, what: &str, body: &[u8]) -> Result<()> {
     head(stream, what, body.len()).await?;
     stream.write_all(body).await?;
     Ok(stream.shutdown().await?)

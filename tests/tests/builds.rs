@@ -8,6 +8,8 @@ use orcaops_tests::built::Images;
 use orcaops_tests::docker::test_image;
 use orcaops_tests::laptop::{Laptop, exits, text};
 use orcaops_tests::process::{Process, free_port};
+use orcaops_tests::receiver::Receiver;
+use orcaops_tests::registry::{Hold, PASSWORD, Registry, USERNAME};
 use orcaops_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -186,6 +188,72 @@ async fn an_image_that_cannot_be_pushed_fails_with_the_registrys_words_and_is_bu
     assert!(error.contains("could not be pushed: ") && error.contains("connection refused"), "{error}");
     assert_eq!(record["steps"][1]["command"], format!("docker push {name}:latest"), "{record:#}");
     assert_eq!(record["built_image"]["pushed"], false, "{record:#}");
+    Ok(())
+}
+
+/// A server whose operator has a credential `tests` for that registry.
+async fn dev_that_knows(laptop: &Laptop, registry: &str) -> Result<Process> {
+    let credentials = laptop.home.path().join("credentials.toml");
+    let entry = format!("[tests]\nserver = '{registry}'\nusername = '{USERNAME}'\npassword = '{PASSWORD}'\n");
+    std::fs::write(&credentials, entry)?;
+    std::fs::set_permissions(&credentials, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    laptop.dev_with(&["--credentials", credentials.to_str().context("path")?]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_image_is_pulled_with_the_credential_that_the_operator_keeps() -> Result<()> {
+    let laptop = Laptop::new().await?;
+    let images = Images::new().await?;
+    let name = images.name();
+    let registry = Registry::start(true, Hold::Nothing).await?;
+    let _dev = dev_that_knows(&laptop, registry.address()).await?;
+    let context = || tar(&[("Dockerfile", &format!("FROM {}\n", registry.image()))]);
+    let stranger = build(&laptop, &format!("name={name}"), context()?).await?;
+    assert_eq!(
+        (&stranger["status"], &stranger["end_cause"]),
+        (&json!("failed"), &json!("exit")),
+        "{stranger:#}"
+    );
+    let record = build(&laptop, &format!("name={name}&registry_auth=tests"), context()?).await?;
+    assert_eq!(record["status"], "success", "{record:#}");
+    assert_eq!(registry.layers(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_pushed_under_all_its_names_with_the_credential_that_the_operator_keeps() -> Result<()> {
+    let laptop = Laptop::new().await?;
+    let images = Images::new().await?;
+    let registry = Receiver::start().await?;
+    let name = images.name_at(registry.address());
+    let _dev = dev_that_knows(&laptop, registry.address()).await?;
+    let context = || tar(&[("Dockerfile", "FROM IMAGE\n")]);
+    let query = format!("name={name}&version=1&latest=true&push=true");
+
+    let stranger = build(&laptop, &query, context()?).await?;
+    assert_eq!(stranger["status"], "failed", "{stranger:#}");
+    assert!(
+        stranger["error"].as_str().is_some_and(|e| e.contains("no basic auth credentials")),
+        "{stranger:#}"
+    );
+
+    let record = build(&laptop, &format!("{query}&registry_auth=tests"), context()?).await?;
+    assert_eq!(
+        (&record["status"], &record["built_image"]["pushed"]),
+        (&json!("success"), &json!(true)),
+        "{record:#}"
+    );
+    let commands: Vec<_> =
+        record["steps"].as_array().context("steps")?.iter().map(|s| s["command"].clone()).collect();
+    assert_eq!(
+        commands[1..],
+        [json!(format!("docker push {name}:1")), json!(format!("docker push {name}:latest"))]
+    );
+    let (_, repository) = name.split_once('/').context("name")?;
+    for version in ["1", "latest"] {
+        let pushed = registry.image(repository, version);
+        assert_eq!(pushed.as_deref(), record["built_image"]["id"].as_str(), "{version}");
+    }
     Ok(())
 }
 

@@ -29,8 +29,7 @@ pub struct JobSpec {
     /// chooses it can repeat a submission safely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
-    /// The container the commands run in. The image's own entrypoint and command are not used, except by a step with
-    /// `image_command`.
+    /// The container the commands run in. The image's own command is run only by a step with `image_command`.
     pub sandbox: SandboxSpec,
     /// What to run, in order. At least one.
     pub commands: Vec<JobCommand>,
