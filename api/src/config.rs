@@ -8,6 +8,8 @@ use std::time::Duration;
 const DEFAULT_MAX_UPLOAD_BYTES: u64 = 1024 * 1024 * 1024;
 /// How long a bus' generation counts as alive after its last sign of life, when nothing else is said.
 const DEFAULT_BUS_LEASE: Duration = Duration::from_secs(30);
+/// How long after a run's end its worker is waited for, when nothing else is said.
+const DEFAULT_SETTLE_AFTER: Duration = Duration::from_secs(90);
 
 /// The settings of one replica.
 #[derive(Debug, Clone)]
@@ -23,10 +25,14 @@ pub struct ApiConfig {
     /// How long after the last replica's end the bus' data counts as lost, so that runs it carried are
     /// dispatched again under another generation.
     pub bus_lease: Duration,
+    /// How long after a run's end its worker is waited for to say what became of the container. It tries to
+    /// remove it, and to say so, for 30 s each.
+    pub settle_after: Duration,
 }
 
 impl ApiConfig {
-    /// Settings with defaults: a random replica name, uploads of up to 1 GiB, a bus lease of 30 s.
+    /// Settings with defaults: a random replica name, uploads of up to 1 GiB, a bus lease of 30 s,
+    /// a minute and a half to settle.
     #[must_use]
     pub fn new(listen: SocketAddr, artifacts: impl Into<PathBuf>) -> Self {
         Self {
@@ -35,6 +41,7 @@ impl ApiConfig {
             replica: uuid::Uuid::new_v4().to_string(),
             max_upload_bytes: DEFAULT_MAX_UPLOAD_BYTES,
             bus_lease: DEFAULT_BUS_LEASE,
+            settle_after: DEFAULT_SETTLE_AFTER,
         }
     }
 }

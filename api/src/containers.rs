@@ -10,10 +10,9 @@ use orcaops_common::bus::{Address, Bus};
 use orcaops_common::domain::container::Container;
 use orcaops_common::domain::control::{Containers, WorkerCall};
 use orcaops_common::domain::id::WorkerName;
-use orcaops_common::store::Store;
+use orcaops_common::store::{Store, StoreError};
 
 use crate::error::chain;
-use crate::problem::Problem;
 
 /// Workers that have been silent for longer are not asked: five heartbeats.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -40,7 +39,7 @@ pub(crate) async fn find(
     bus: &Arc<dyn Bus>,
     all: bool,
     worker: Option<&WorkerName>,
-) -> Result<Found, Problem> {
+) -> Result<Found, StoreError> {
     let alive: Vec<WorkerName> = store.workers(ALIVE).await?.into_iter().map(|row| row.name).collect();
     let asked: Vec<WorkerName> = match worker.filter(|worker| alive.contains(worker)) {
         Some(worker) => vec![worker.clone()],

@@ -2,11 +2,12 @@
 //!
 //! [`Api`] serves HTTP and runs the background tasks that keep the record true: the *recorder* (events from
 //! the bus into the store), the *scheduler* (runs that must be put on the bus), the *mirror* (logs and
-//! artifacts into the run layout) and the *control server* (questions of workers). It never touches a
+//! artifacts into the run layout), the *settling* of containers whose worker never said what became of them,
+//! and the *control server* (questions of workers). It never touches a
 //! container engine: workers do, and they speak through the bus.
 //!
-//! Any number of replicas may run at once. Each records events and answers questions; scheduler and mirror
-//! run on the one replica that holds their lease in the store.
+//! Any number of replicas may run at once. Each records events and answers questions; scheduler, mirror and
+//! settling run on the one replica that holds their lease in the store.
 
 mod allow;
 mod config;
@@ -27,6 +28,7 @@ mod request;
 mod routes;
 mod scheduler;
 mod server;
+mod settling;
 mod signals;
 mod stopper;
 mod submission;

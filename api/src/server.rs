@@ -27,6 +27,7 @@ use crate::published::published;
 use crate::recorder::Recorder;
 use crate::request::Requests;
 use crate::scheduler::Scheduler;
+use crate::settling::Settling;
 use crate::signals::Signals;
 use crate::stopper::Stopper;
 use crate::submission::Submitter;
@@ -102,6 +103,13 @@ impl Api {
             signals.clone(),
             replica,
         );
+        let settling = Settling {
+            store: Arc::clone(&store),
+            bus: Arc::clone(&bus),
+            signals: signals.clone(),
+            replica: config.replica.clone(),
+            after: config.settle_after,
+        };
         let keeper = Keeper {
             store: Arc::clone(&store),
             bus: Arc::clone(&bus),
@@ -114,6 +122,7 @@ impl Api {
         background.keep("published", move |stop| batcher.clone().run(stop));
         background.keep("intake", move |stop| intake_task.clone().run(stop));
         background.keep("scheduler", move |stop| scheduler.clone().run(stop));
+        background.keep("settling", move |stop| settling.clone().run(stop));
         background.keep("mirror", move |stop| mirror.clone().run(stop));
 
         let streams = LogStreams::new(

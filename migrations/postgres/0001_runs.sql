@@ -56,6 +56,8 @@ CREATE INDEX runs_by_generation ON runs (generation)
     WHERE status IN ('queued', 'running');
 CREATE INDEX runs_to_mirror ON runs (finished_at, job_id)
     WHERE status IN ('success', 'failed', 'timed_out', 'cancelled') AND mirrored_at IS NULL;
+CREATE INDEX runs_to_settle ON runs (finished_at, job_id)
+    WHERE cleanup_status = 'pending';
 
 CREATE TABLE attempts (
     job_id text COLLATE "C" NOT NULL REFERENCES runs ON DELETE CASCADE,

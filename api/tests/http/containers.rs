@@ -4,11 +4,13 @@ use futures_util::StreamExt;
 use orcaops_common::bus::{Address, Bus};
 use orcaops_common::domain::container::Container;
 use orcaops_common::domain::control::{Containers, Heartbeat, WorkerCall};
+use orcaops_common::domain::event::EventBody;
 use orcaops_common::domain::id::{PoolName, WorkerName};
+use orcaops_common::domain::run::JobStatus;
 use orcaops_common::store::Store;
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, Player, spec};
 
 fn name(name: &str) -> WorkerName {
     WorkerName::new(name).unwrap()
@@ -85,4 +87,29 @@ async fn a_worker_that_is_gone_may_still_have_containers_on_the_host_of_another(
     assert!(problem["detail"].as_str().unwrap().contains("alive: one"), "{problem}");
     fixture.get("/orcaops/ps?worker=a%20b").await.problem(422, "invalid_parameter");
     fixture.get("/orcaops/ps?all=maybe").await.problem(422, "invalid_parameter");
+}
+
+#[tokio::test]
+async fn what_became_of_a_container_whose_worker_never_said_is_found_out() {
+    let fixture =
+        Fixture::start_with(|config| config.settle_after = std::time::Duration::from_millis(200)).await;
+    worker(&fixture, "other", Some(vec![container("there", "other", 1)])).await;
+    let ends = async |name: &str, sandbox_id: &str, policy: &str| {
+        let mut spec = spec(name);
+        spec["cleanup_policy"] = json!(policy);
+        let job = fixture.submit(&spec).await;
+        let mut player = Player::start(&fixture).await;
+        player.say(EventBody::ContainerCreated { sandbox_id: sandbox_id.to_owned() }).await;
+        player.finish(JobStatus::Success).await;
+        job
+    };
+    // The player's worker is dead: it never sent a heartbeat.
+    let seen = ends("seen", "there", "always_remove").await;
+    let gone = ends("gone", "gone-1", "always_remove").await;
+    let may_be_kept = ends("may-be-kept", "gone-2", "never_remove").await;
+    let settled = fixture.record_when(&gone, "is settled", |r| r["cleanup_status"] == "destroyed").await;
+    assert_eq!(settled["status"], "success");
+    fixture.record_when(&may_be_kept, "is settled", |r| r["cleanup_status"] == "leaked").await;
+    let seen = fixture.get(&format!("/orcaops/jobs/{seen}")).await.json();
+    assert_eq!(seen["record"]["cleanup_status"], "pending", "it is there yet");
 }

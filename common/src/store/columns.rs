@@ -41,6 +41,14 @@ macro_rules! message_columns {
     };
 }
 
+/// Of an [`UnsettledRow`](super::rows::UnsettledRow). A spec does not hold what is the default.
+macro_rules! unsettled_columns {
+    () => {
+        "job_id, current_dispatch, current_delivery, attempt, worker, sandbox_id, \
+         coalesce(spec ->> 'cleanup_policy', 'always_remove') AS policy"
+    };
+}
+
 /// Of a [`SeenRow`](super::rows::SeenRow).
 macro_rules! worker_columns {
     () => {
@@ -48,4 +56,7 @@ macro_rules! worker_columns {
     };
 }
 
-pub(super) use {artifact_columns, held_columns, message_columns, run_columns, step_columns, worker_columns};
+pub(super) use {
+    artifact_columns, held_columns, message_columns, run_columns, step_columns, unsettled_columns,
+    worker_columns,
+};

@@ -11,6 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, JobId, PoolName, WorkerName};
 use crate::domain::job::JobSpec;
 use crate::domain::message::JobMessage;
+use crate::domain::placement::CleanupPolicy;
 use crate::domain::run::{JobStatus, RunRecord};
 use crate::domain::state::{CancelDecision, Refusal};
 
@@ -96,6 +97,9 @@ pub trait Store: Send + Sync + 'static {
     /// Notes that a run's files are mirrored.
     async fn mirrored(&self, job: &JobId) -> Result<(), StoreError>;
 
+    /// Runs that ended longer than `older_than` ago and whose container's end is not known, oldest first.
+    async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError>;
+
     /// The attempt that counts, if one has spoken.
     async fn attempt(&self, job: &JobId) -> Result<Option<RunningAttempt>, StoreError>;
 
@@ -147,6 +151,23 @@ pub struct RunQuery {
     pub offset: u64,
     /// At most so many, 1 to 200.
     pub limit: u32,
+}
+
+/// A run that has ended and does not know what became of its container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt that counts.
+    pub attempt: AttemptId,
+    /// Its number.
+    pub number: u32,
+    /// The worker that had it.
+    pub worker: WorkerName,
+    /// The container.
+    pub sandbox_id: String,
+    /// When its job wanted it kept.
+    pub policy: CleanupPolicy,
 }
 
 /// A place in the list of runs.

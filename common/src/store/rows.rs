@@ -8,9 +8,10 @@ use super::changes::Outcome;
 use super::failure::Failure;
 use super::stamp::Stamp;
 use super::waiting::Queue;
-use super::{RunQuery, WorkerRow};
+use super::{RunQuery, Unsettled, WorkerRow};
 use crate::domain::control::RunningAttempt;
 use crate::domain::id::{AttemptId, JobId, PoolName, WorkerName};
+use crate::domain::placement::CleanupPolicy;
 use crate::domain::run::{
     ArtifactMetadata, BuiltImage, CleanupStatus, EndCause, JobStatus, RunRecord, StepResult,
 };
@@ -106,6 +107,18 @@ pub(super) struct AttemptRow {
     job_id: String,
     current_dispatch: Option<i64>,
     current_delivery: Option<i64>,
+}
+
+/// A run that has ended and does not know what became of its container.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct UnsettledRow {
+    job_id: String,
+    current_dispatch: Option<i64>,
+    current_delivery: Option<i64>,
+    attempt: i64,
+    worker: Option<String>,
+    sandbox_id: Option<String>,
+    policy: String,
 }
 
 /// A worker as it last described itself.
@@ -248,6 +261,25 @@ impl OutcomeRow {
 impl AttemptRow {
     pub(super) fn into_attempt(self) -> Result<(JobId, Option<AttemptId>), Failure> {
         Ok((job_id(&self.job_id)?, attempt_id(self.current_dispatch, self.current_delivery)?))
+    }
+}
+
+impl UnsettledRow {
+    /// `None` for one that no attempt has spoken for, or that names no container.
+    pub(super) fn into_unsettled(self) -> Result<Option<Unsettled>, Failure> {
+        let attempt = attempt_id(self.current_dispatch, self.current_delivery)?;
+        let (Some(attempt), Some(worker), Some(sandbox_id)) = (attempt, self.worker, self.sandbox_id) else {
+            return Ok(None);
+        };
+        let parse = |name: &str| CleanupPolicy::ALL.into_iter().find(|policy| policy.as_str() == name);
+        Ok(Some(Unsettled {
+            job_id: job_id(&self.job_id)?,
+            attempt,
+            number: number("attempt", self.attempt)?,
+            worker: named("worker", &worker, |w| WorkerName::new(w).ok())?,
+            sandbox_id,
+            policy: named("cleanup_policy", &self.policy, parse)?,
+        }))
     }
 }
 

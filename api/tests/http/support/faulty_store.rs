@@ -12,7 +12,7 @@ use orcaops_common::domain::id::{AttemptId, JobId};
 use orcaops_common::domain::message::JobMessage;
 use orcaops_common::domain::run::{JobStatus, RunRecord};
 use orcaops_common::store::{
-    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, WorkerRow,
+    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, Unsettled, WorkerRow,
 };
 
 /// A store that can be made to be away.
@@ -96,6 +96,9 @@ impl Store for FaultyStore {
         limit: u32,
     ) -> Result<Vec<(JobId, Option<AttemptId>)>, StoreError> {
         self.here()?.unmirrored(generation, limit).await
+    }
+    async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
+        self.here()?.unsettled(older_than, limit).await
     }
     async fn mirrored(&self, job: &JobId) -> Result<(), StoreError> {
         self.here()?.mirrored(job).await

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are the bodies of tests")]
 
 pub mod cancel;
+pub mod cleanup;
 mod database;
 pub mod delete;
 pub mod due;
@@ -38,6 +39,10 @@ macro_rules! store_conformance {
                 an_attempt_handed_back_after_the_wish_is_not_tried_again,
                 a_result_reported_after_the_wish_counts,
                 wishes_and_starts_at_once_leave_one_truth,
+            ]
+            cleanup [
+                a_run_is_unsettled_until_its_containers_end_is_known,
+                a_run_that_ended_just_now_is_left_alone_and_no_more_come_than_asked_for,
             ]
             delete [
                 a_run_that_has_ended_goes_with_all_that_hangs_on_it,
@@ -181,6 +186,7 @@ mod tests {
             include_str!("hand_back.rs"),
             include_str!("heartbeat.rs"),
             include_str!("lease.rs"),
+            include_str!("cleanup.rs"),
             include_str!("mirror.rs"),
             include_str!("open.rs"),
             include_str!("page.rs"),

@@ -1,6 +1,7 @@
 //! The store in Postgres, for a fleet: any number of API replicas share one database.
 
 mod cancel;
+mod cleanup;
 mod connection;
 mod delete;
 mod dispatch;

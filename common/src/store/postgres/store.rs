@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{PostgresStore, cancel, delete, dispatch, lease, mirror, query, record, submit, worker};
+use super::{PostgresStore, cancel, cleanup, delete, dispatch, lease, mirror, query, record, submit, worker};
 use crate::domain::control::{Heartbeat, RunningAttempt, StopAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, JobId};
 use crate::domain::message::JobMessage;
 use crate::domain::run::{JobStatus, RunRecord};
 use crate::store::{
-    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, WorkerRow,
+    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, Unsettled, WorkerRow,
 };
 
 #[async_trait]
@@ -92,6 +92,10 @@ impl Store for PostgresStore {
 
     async fn mirrored(&self, job: &JobId) -> Result<(), StoreError> {
         self.bounded(mirror::mirrored(&self.pool, job)).await
+    }
+
+    async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
+        self.bounded(cleanup::unsettled(&self.pool, older_than, limit)).await
     }
 
     async fn attempt(&self, job: &JobId) -> Result<Option<RunningAttempt>, StoreError> {

@@ -1,6 +1,7 @@
 //! The store in SQLite, for one machine: one file, one writer at a time, readers beside it.
 
 mod cancel;
+mod cleanup;
 mod clock;
 mod connection;
 mod delete;
