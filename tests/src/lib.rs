@@ -13,5 +13,6 @@ pub mod postgres;
 pub mod process;
 pub mod receiver;
 pub mod registry;
+pub mod table;
 pub mod variant;
 pub mod wait;

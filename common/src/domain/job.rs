@@ -53,8 +53,8 @@ pub struct JobSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", oai(default, skip_serializing_if_is_empty))]
     pub inputs: Vec<Input>,
-    /// Absolute path in the container: where inputs go (`/workspace` when absent), and the working folder of
-    /// steps that name none (`/` when absent).
+    /// Absolute path in the container: where inputs go, and the working folder of steps that name none. When
+    /// absent, `/workspace` for a job with inputs and `/` for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<String>,
     /// The pool of workers that may run the job.

@@ -137,11 +137,10 @@ pub(crate) async fn image_config(
 /// `image_user` is the image's own user where init is root in its stead.
 pub(crate) fn hello(spec: &JobSpec, image_user: Option<&str>, lease: Duration) -> Hello {
     let lease = lease / 2;
-    let base = if spec.inputs.is_empty() { "/" } else { DEFAULT_WORKDIR };
     Hello {
         version: orcaops_init::message::PROTOCOL_VERSION,
         lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
-        workdir: spec.workdir.clone().unwrap_or_else(|| base.to_owned()),
+        workdir: workdir(spec).to_owned(),
         make_workdir: spec.workdir.is_some() || !spec.inputs.is_empty(),
         owner: owner(spec).or(image_user).map(str::to_owned),
     }
@@ -151,6 +150,12 @@ pub(crate) fn hello(spec: &JobSpec, image_user: Option<&str>, lease: Duration) -
 fn owner(spec: &JobSpec) -> Option<&str> {
     let first = spec.commands.first()?.user.as_deref()?;
     spec.commands.iter().all(|command| command.user.as_deref() == Some(first)).then_some(first)
+}
+
+/// Where inputs go, where steps start that name no folder, and what relative paths are relative to.
+pub(crate) fn workdir(spec: &JobSpec) -> &str {
+    let base = if spec.inputs.is_empty() { "/" } else { DEFAULT_WORKDIR };
+    spec.workdir.as_deref().unwrap_or(base)
 }
 
 /// How long from now until `deadline`; nothing when it has passed.

@@ -14,6 +14,7 @@ use super::capture::Capture;
 use super::log::JobLog;
 use super::masks::{Masks, Shown};
 use super::outcome::{Interrupt, Verdict, exit_code};
+use super::prepare::workdir;
 use super::reporter::Reporter;
 use crate::engine::{EngineError, ImageConfig, Session, unexpected};
 use crate::registry::{Stop, StopSignal};
@@ -144,13 +145,14 @@ impl Steps<'_> {
                 vec!["/bin/sh".to_owned(), "-c".to_owned(), shell.clone().unwrap_or_default()]
             }
         };
-        let cwd = command.cwd.clone().or_else(|| self.spec.workdir.clone());
-        let cwd = cwd.or_else(|| self.image.workdir.clone().filter(|_| command.image_command));
+        let cwd = command.cwd.as_deref().or(self.spec.workdir.as_deref());
+        let cwd = cwd.or_else(|| self.image.workdir.as_deref().filter(|_| command.image_command));
+        let cwd = cwd.unwrap_or_else(|| workdir(self.spec));
         let own = command.env.iter();
         StepStart {
             index,
             argv,
-            cwd: cwd.unwrap_or_else(|| "/".to_owned()),
+            cwd: cwd.to_owned(),
             env: self.env.iter().cloned().chain(own.map(|(k, v)| (k.clone(), v.clone()))).collect(),
             user: command.user.clone().or_else(|| self.image.user.clone()),
             timeout_ms: u64::from(command.timeout_seconds) * 1000,
