@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bollard::Docker;
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{ContainerSummary, NetworkCreateRequest};
 use bollard::query_parameters::{
     DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
     ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
@@ -38,9 +38,28 @@ impl FleetContainers {
 
     /// Their ids and labels.
     pub async fn list(&self) -> Result<Vec<(String, HashMap<String, String>)>> {
+        Ok(self.containers().await?.into_iter().filter_map(|c| Some((c.id?, c.labels?))).collect())
+    }
+
+    async fn containers(&self) -> Result<Vec<ContainerSummary>> {
         let options = ListContainersOptionsBuilder::default().all(true).filters(&self.filters()).build();
-        let list = self.docker.list_containers(Some(options)).await?;
-        Ok(list.into_iter().filter_map(|c| Some((c.id?, c.labels?))).collect())
+        Ok(self.docker.list_containers(Some(options)).await?)
+    }
+
+    /// The names of the volumes that they have mounted, init's aside.
+    pub async fn mounted_volumes(&self) -> Result<Vec<String>> {
+        let mounts = self.containers().await?.into_iter().flat_map(|c| c.mounts.unwrap_or_default());
+        let names = mounts.filter(|m| m.typ.as_deref() == Some("volume")).filter_map(|m| m.name);
+        Ok(names.filter(|name| !name.starts_with("orcaops-init-")).collect())
+    }
+
+    /// Whether the engine has a volume of that name.
+    pub async fn has_volume(&self, name: &str) -> Result<bool> {
+        match self.docker.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Waits until a container is gone; how long that took.

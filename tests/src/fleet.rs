@@ -1,5 +1,7 @@
 //! A whole fleet on this machine: Postgres, NATS, one API and workers, each a process of its own.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use tempfile::TempDir;
 
@@ -21,7 +23,7 @@ pub struct Fleet {
     /// Its bus.
     pub nats: Nats,
     /// Its containers.
-    pub containers: FleetContainers,
+    pub containers: Arc<FleetContainers>,
     name: String,
     listen: String,
     database: String,
@@ -44,7 +46,7 @@ impl Fleet {
         let home = tempfile::tempdir()?;
         let nats = Nats::start().await;
         let name = format!("test-{}", uuid::Uuid::new_v4().simple());
-        let containers = FleetContainers::new(&name).await?;
+        let containers = Arc::new(FleetContainers::new(&name).await?);
         let listen = format!("127.0.0.1:{}", free_port()?);
         let client = Client::new(&listen);
         let api = start_api(&listen, &database, nats.url(), &home, env)?;

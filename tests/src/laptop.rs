@@ -1,6 +1,7 @@
 //! One machine with nothing beside it but Docker: a home folder, and the program over it.
 
 use std::process::Output;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ pub struct Laptop {
     /// Talks to the server that [`dev`](Laptop::dev) starts.
     pub client: Client,
     /// The containers of its jobs.
-    pub containers: FleetContainers,
+    pub containers: Arc<FleetContainers>,
     listen: String,
     fleet: String,
 }
@@ -27,7 +28,7 @@ impl Laptop {
         let fleet = format!("test-{}", uuid::Uuid::new_v4().simple());
         let listen = format!("127.0.0.1:{}", free_port()?);
         let client = Client::new(&listen);
-        let containers = FleetContainers::new(&fleet).await?;
+        let containers = Arc::new(FleetContainers::new(&fleet).await?);
         Ok(Self { home: tempfile::tempdir()?, client, containers, listen, fleet })
     }
 

@@ -293,9 +293,12 @@ impl<'a> Attempt<'a> {
         // Those of an attempt that another one follows would be in no record.
         let is_last = self.number >= self.job.max_attempts;
         let is_wanted = is_wanted && (is_last || verdict.clone().or_again(&spec.retry) == verdict);
-        // A cancelled job is to be gone soon; so is one whose time is over.
-        if spec.artifacts.is_empty() || !is_wanted || self.stop.reason().is_some() {
+        if spec.artifacts.is_empty() || !is_wanted {
             return Ok(verdict);
+        }
+        // A cancelled job is to be gone soon; so is one whose time is over. Without its files it has not succeeded.
+        if let Some(why) = self.stop.reason() {
+            return if verdict == Verdict::success() { Err(Interrupt::Stopped(why)) } else { Ok(verdict) };
         }
         let mut collection = Collection {
             bus: &self.context.bus,

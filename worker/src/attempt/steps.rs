@@ -130,6 +130,10 @@ impl Steps<'_> {
                 }
                 message = self.session.next() => match message? {
                     FromInit::Output(piece) => self.output(index, piece, output).await,
+                    // Init is not trusted: it can't cancel what nobody asked it to.
+                    FromInit::StepEnded(end) if end.end == End::Cancelled && told.is_none() => {
+                        return Err(unexpected(&FromInit::StepEnded(end)).into());
+                    }
                     FromInit::StepEnded(end) if end.index == index => return Ok(end),
                     other => return Err(unexpected(&other).into()),
                 },

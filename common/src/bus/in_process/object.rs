@@ -2,7 +2,7 @@
 //!
 //! The small file is put in place last and at once, so an object is there whole or not at all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -65,26 +65,18 @@ impl Objects {
 
     pub(super) async fn put(&self, name: &str, content: ByteReader) -> Result<ObjectInfo, BusError> {
         let data = format!("{}.data", uuid::Uuid::new_v4().simple());
-        let path = self.folder.join(&data);
-        let stored = copy(content, &path).await;
-        let label = match stored {
-            Ok((size, sha256)) => Label { name: name.to_owned(), data, size, sha256 },
-            Err(e) => {
-                let _ = fs::remove_file(&path).await;
-                return Err(unusable(&path, e));
-            }
-        };
+        let bytes = Unfinished(Some(self.folder.join(&data)));
+        let (size, sha256) = copy(content, bytes.path()).await.map_err(|e| unusable(bytes.path(), e))?;
+        let label = Label { name: name.to_owned(), data, size, sha256 };
         let replaced = self.label(name).await.ok();
-        let draft = self.folder.join(format!("{}.draft", uuid::Uuid::new_v4().simple()));
+        let draft = Unfinished(Some(self.folder.join(format!("{}.draft", uuid::Uuid::new_v4().simple()))));
         let put = async {
-            fs::write(&draft, serde_json::to_vec(&label)?).await?;
-            fs::rename(&draft, self.label_path(name)).await
+            fs::write(draft.path(), serde_json::to_vec(&label)?).await?;
+            fs::rename(draft.path(), self.label_path(name)).await
         };
-        if let Err(e) = put.await {
-            let _ = fs::remove_file(&draft).await;
-            let _ = fs::remove_file(&path).await;
-            return Err(unusable(&draft, e));
-        }
+        put.await.map_err(|e| unusable(draft.path(), e))?;
+        bytes.keep();
+        draft.keep();
         if let Some(old) = replaced {
             let _ = fs::remove_file(self.folder.join(old.data)).await;
         }
@@ -132,7 +124,27 @@ impl Objects {
     }
 }
 
-async fn copy(mut content: ByteReader, path: &PathBuf) -> std::io::Result<(u64, String)> {
+/// A file that is removed when its object does not come about, also when whoever stores it breaks off.
+struct Unfinished(Option<PathBuf>);
+
+impl Unfinished {
+    fn path(&self) -> &Path {
+        self.0.as_deref().unwrap_or(Path::new(""))
+    }
+
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // One that is not there yet, or has its final name already, leaves nothing to do.
+        let _ = self.0.take().map(std::fs::remove_file);
+    }
+}
+
+async fn copy(mut content: ByteReader, path: &Path) -> std::io::Result<(u64, String)> {
     let mut file = File::create_new(path).await?;
     let mut hash = Sha256::new();
     let mut size = 0;
