@@ -32,6 +32,11 @@ impl Laptop {
         Ok(Self { home: tempfile::tempdir()?, client, containers, listen, fleet })
     }
 
+    /// The port of its server, on loopback.
+    pub fn port(&self) -> u16 {
+        self.listen.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
+    }
+
     /// The environment of every command on it.
     pub fn env(&self) -> [(&str, &str); 3] {
         [

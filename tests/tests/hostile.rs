@@ -1,0 +1,61 @@
+//! Jobs that mean harm: what each tries, in a real container, and that it does not get further.
+//!
+//! `docs/security.md` names each of these, with what holds and what does not.
+
+#[path = "hostile/artifacts.rs"]
+mod artifacts;
+#[path = "hostile/init.rs"]
+mod init;
+#[path = "hostile/kernel.rs"]
+mod kernel;
+#[path = "hostile/limits.rs"]
+mod limits;
+#[path = "hostile/neighbours.rs"]
+mod neighbours;
+#[path = "hostile/probe.rs"]
+mod probe;
+
+use anyhow::{Result, ensure};
+use orcaops_tests::laptop::Laptop;
+use orcaops_tests::table::{self, Row, job};
+use serde_json::json;
+
+/// Runs the rows beside a job that means no harm, and sees that it, the server and the next job are none the worse.
+async fn all_hold(rows: Vec<Row>) -> Result<()> {
+    let laptop = Laptop::new().await?;
+    let mut dev = laptop.dev("4").await?;
+    let waits = "trap 'echo unharmed; exit 0' TERM; while :; do sleep 0.2; done";
+    let neighbour = job(&json!([{ "command": waits }]), &json!({ "job_id": "neighbour" }));
+    laptop.client.submit(&neighbour).await?;
+    laptop.client.running("neighbour").await?;
+    table::run(&laptop.client, rows).await?;
+    ensure!(dev.is_running(), "the server has ended: {}", dev.log());
+    let record = laptop.client.record("neighbour").await?;
+    ensure!(record["status"] == "running", "the neighbour was harmed: {record:#}");
+    laptop.client.cancel("neighbour").await?;
+    let record = laptop.client.ended("neighbour").await?;
+    ensure!(record["steps"][0]["stdout"] == "unharmed\n", "{record:#}");
+    let next = laptop.client.run(&job(&json!([{ "command": "echo next" }]), &json!({}))).await?;
+    ensure!(next["status"] == "success", "{next:#}");
+    laptop.containers.all_gone().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_uses_more_than_its_limits() -> Result<()> {
+    all_hold(limits::rows()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_gets_at_its_init() -> Result<()> {
+    all_hold(init::rows()?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_gets_rights_that_it_was_not_given() -> Result<()> {
+    all_hold(kernel::rows()?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_gets_out_by_its_artifacts() -> Result<()> {
+    all_hold(artifacts::rows()).await
+}
