@@ -4,3 +4,5 @@
 mod phases;
 #[path = "endings/trees.rs"]
 mod trees;
+#[path = "endings/unheard.rs"]
+mod unheard;
