@@ -239,6 +239,8 @@ fn worker_config(settings: &Settings, name: WorkerName) -> Result<WorkerConfig, 
             Some(path) => Credentials::from_file(path)?,
             None => Credentials::default(),
         },
+        max_memory: layer.max_memory.map(|size| size.0),
+        max_pids: layer.max_pids,
     };
     if let Some(size) = layer.max_log_bytes {
         config.max_log_bytes = size.0;

@@ -59,3 +59,29 @@ async fn no_job_gets_rights_that_it_was_not_given() -> Result<()> {
 async fn no_job_gets_out_by_its_artifacts() -> Result<()> {
     all_hold(artifacts::rows()).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_limits_bind_every_job() -> Result<()> {
+    let laptop = Laptop::new().await?;
+    let _dev = laptop.dev_with(&["--slots", "3", "--max-memory", "64m", "--max-pids", "50"]).await?;
+    let limits = "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null
+        cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true";
+    let job = |resources: serde_json::Value| {
+        job(&json!([{ "command": limits }]), &json!({ "sandbox": { "resources": resources } }))
+    };
+    let rows = vec![
+        Row::new("a job that names no limits has the operator's", job(json!({})))
+            .succeeds()
+            .prints(&["50\n67108864\n"]),
+        Row::new("a job may have less", job(json!({ "memory": "16m", "pids": 20 })))
+            .succeeds()
+            .prints(&["20\n16777216\n"]),
+        Row::new("a job may not have more", job(json!({ "memory": "1t", "pids": 4_000_000 })))
+            .ends("failed", "policy")
+            .takes(1)
+            .says("/sandbox/resources/memory is 1099511627776 bytes, and this worker's operator allows 67108864")
+            .says("/sandbox/resources/pids is 4000000, and this worker's operator allows 50"),
+    ];
+    table::run(&laptop.client, rows).await?;
+    laptop.containers.all_gone().await
+}

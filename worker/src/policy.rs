@@ -4,13 +4,16 @@ use std::fmt;
 use std::net::IpAddr;
 
 use orcaops_common::config::{Credential, Credentials};
-use orcaops_common::domain::job::{DEFAULT_NETWORK, JobSpec, NO_NETWORK};
+use orcaops_common::domain::job::{DEFAULT_NETWORK, JobSpec, NO_NETWORK, Resources};
 
 /// The registry of images that name none.
 const DEFAULT_REGISTRY: &str = "docker.io";
 /// Other names of it that people and tools write.
 const DEFAULT_REGISTRY_ALIASES: [&str; 3] =
     ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+
+/// Processes and threads of a job that names no limit.
+const DEFAULT_PIDS: u32 = 1024;
 
 /// What jobs may ask of a worker's host. By default nothing but a container of their own.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,10 @@ pub struct Policy {
     pub publish: Option<IpAddr>,
     /// What registries are shown, by the names that jobs use.
     pub credentials: Credentials,
+    /// The most memory of a job in bytes, and what jobs get that name no limit; none when absent.
+    pub max_memory: Option<u64>,
+    /// The most processes and threads of a job; none when absent.
+    pub max_pids: Option<u32>,
 }
 
 /// Something that a job asks for and does not get.
@@ -45,6 +52,30 @@ impl Policy {
     pub(crate) fn refusals(&self, spec: &JobSpec) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         let mut refuse = |pointer: String, reason: String| refusals.push(Refusal { pointer, reason });
+
+        let resources = &spec.sandbox.resources;
+        if let (Some(asked), Some(most)) = (resources.memory, self.max_memory)
+            && asked > most
+        {
+            refuse(
+                "/sandbox/resources/memory".to_owned(),
+                format!(
+                    "is {asked} bytes, and this worker's operator allows {most}; ask for less, or {}",
+                    advice("allow more", "max-memory", "ORCAOPS_MAX_MEMORY", "a larger size")
+                ),
+            );
+        }
+        if let (Some(asked), Some(most)) = (resources.pids, self.max_pids)
+            && asked > most
+        {
+            refuse(
+                "/sandbox/resources/pids".to_owned(),
+                format!(
+                    "is {asked}, and this worker's operator allows {most}; ask for less, or {}",
+                    advice("allow more", "max-pids", "ORCAOPS_MAX_PIDS", "a larger number")
+                ),
+            );
+        }
 
         for (n, volume) in spec.volumes.iter().enumerate() {
             if !self.volumes.iter().any(|prefix| is_below(&volume.source, prefix)) {
@@ -113,6 +144,18 @@ impl Policy {
     pub(crate) fn credential(&self, spec: &JobSpec, image: &str) -> Option<&Credential> {
         let credential = self.credentials.get(spec.registry_auth.as_deref()?)?;
         is_same_registry(&credential.server, registry(image)).then_some(credential)
+    }
+}
+
+impl Policy {
+    /// What a job gets that asks for `asked`, where that is not refused: limits too where it names none.
+    pub(crate) fn grant(&self, asked: &Resources) -> Resources {
+        let pids = self.max_pids.map_or(DEFAULT_PIDS, |most| most.min(DEFAULT_PIDS));
+        Resources {
+            memory: asked.memory.or(self.max_memory),
+            pids: Some(asked.pids.unwrap_or(pids)),
+            ..asked.clone()
+        }
     }
 }
 
@@ -206,6 +249,28 @@ mod tests {
     }
 
     #[test]
+    fn a_job_gets_the_operators_limits_where_it_names_none_and_no_more_where_it_does() {
+        let asks = |memory, pids| Resources { memory, pids, ..Resources::default() };
+        let granted = |policy: &Policy, asked| {
+            let granted = policy.grant(&asked);
+            (granted.memory, granted.pids)
+        };
+        let none = Policy::default();
+        assert_eq!(granted(&none, asks(None, None)), (None, Some(1024)));
+        assert_eq!(granted(&none, asks(Some(1 << 40), Some(9999))), (Some(1 << 40), Some(9999)));
+        let limits = Policy { max_memory: Some(1 << 30), max_pids: Some(100), ..Policy::default() };
+        assert_eq!(granted(&limits, asks(None, None)), (Some(1 << 30), Some(100)));
+        assert_eq!(granted(&limits, asks(Some(1 << 20), Some(7))), (Some(1 << 20), Some(7)));
+
+        let mut greedy = spec();
+        greedy.sandbox.resources = asks(Some((1 << 30) + 1), Some(101));
+        let expected = ["/sandbox/resources/memory", "/sandbox/resources/pids"];
+        assert_eq!(pointers(&limits, &greedy), expected);
+        greedy.sandbox.resources = asks(Some(1 << 30), Some(100));
+        assert_eq!(pointers(&limits, &greedy), Vec::<String>::new());
+    }
+
+    #[test]
     fn what_the_operator_allows_is_granted_and_nothing_beside_it() {
         let credential = Credential {
             server: "https://registry.corp:5000/v2/".to_owned(),
@@ -217,6 +282,7 @@ mod tests {
             networks: vec!["ci".to_owned()],
             publish: Some(IpAddr::from([127, 0, 0, 1])),
             credentials: [("corp".to_owned(), credential)].into_iter().collect(),
+            ..Policy::default()
         };
         let mut asks = JobSpec {
             volumes: vec![volume("/srv/cache")],

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use orcaops_common::config::{Layer, List};
+use orcaops_common::config::{ByteSize, Layer, List};
 
 /// What jobs may ask of this host.
 #[derive(Debug, Args)]
@@ -23,6 +23,12 @@ pub(crate) struct PolicyArgs {
     /// File of credentials for registries, by name, in TOML [env: ORCAOPS_CREDENTIALS]
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
+    /// Most memory of a job, and what jobs get that name none [env: ORCAOPS_MAX_MEMORY] [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<ByteSize>,
+    /// Most processes and threads of a job [env: ORCAOPS_MAX_PIDS] [default: 1024 where a job names none]
+    #[arg(long, value_name = "N")]
+    max_pids: Option<u32>,
     /// How long a container is kept where its job wants it kept [env: ORCAOPS_KEEP_HOURS] [default: 24]
     #[arg(long, value_name = "HOURS")]
     keep_hours: Option<u32>,
@@ -50,6 +56,8 @@ impl PolicyArgs {
             allow_ports: self.allow_ports,
             credentials: self.credentials.clone(),
             keep_hours: self.keep_hours,
+            max_memory: self.max_memory,
+            max_pids: self.max_pids,
             ..Layer::default()
         }
     }

@@ -120,8 +120,8 @@ mod tests {
         insta::assert_snapshot!(problems("slots = 1\n\nslot = 2\nnats-url = 'x'\nfrobnicate = 1\n[worker]\n"), @r"
         config.toml:3: unknown key `slot`; did you mean `slots`?
         config.toml:4: unknown key `nats-url`; did you mean `nats_url`?
-        config.toml:5: unknown key `frobnicate`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, max_log_bytes, url, api_key, log
-        config.toml:6: unknown key `worker`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, max_log_bytes, url, api_key, log
+        config.toml:5: unknown key `frobnicate`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, max_memory, max_pids, max_log_bytes, url, api_key, log
+        config.toml:6: unknown key `worker`; the keys are listen, database_url, nats_url, home, slots, pool, name, lease_seconds, fleet, allow_volumes, allow_networks, allow_ports, publish_address, credentials, keep_hours, max_memory, max_pids, max_log_bytes, url, api_key, log
         ");
     }
 

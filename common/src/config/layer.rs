@@ -22,6 +22,10 @@ const LEASE_SECONDS: std::ops::RangeInclusive<u32> = 2..=3600;
 const KEEP_HOURS: std::ops::RangeInclusive<u32> = 1..=8760;
 /// The smallest and the largest limit of a job's log, in bytes.
 const MAX_LOG_BYTES: std::ops::RangeInclusive<u64> = 1024..=1 << 40;
+/// The least that the most memory of a job may be, in bytes: engines make no smaller container.
+const MIN_MAX_MEMORY: u64 = 6 * 1024 * 1024;
+/// The least that the most processes of a job may be: init, a shell and what that starts.
+const MIN_MAX_PIDS: u32 = 8;
 /// The longest name of a fleet; it becomes a label of containers.
 const MAX_FLEET: usize = 128;
 
@@ -59,6 +63,10 @@ pub struct Layer {
     pub credentials: Option<PathBuf>,
     /// How long a job's container is kept where its spec wants it kept, in hours.
     pub keep_hours: Option<u32>,
+    /// The most memory of a job, and what jobs get that name none.
+    pub max_memory: Option<ByteSize>,
+    /// The most processes and threads of a job.
+    pub max_pids: Option<u32>,
     /// How much of a job's output is kept in its log.
     pub max_log_bytes: Option<ByteSize>,
     /// The API that clients talk to.
@@ -71,7 +79,7 @@ pub struct Layer {
 
 impl Layer {
     /// What the file of settings may say.
-    pub(super) const KEYS: [&'static str; 19] = [
+    pub(super) const KEYS: [&'static str; 21] = [
         "listen",
         "database_url",
         "nats_url",
@@ -87,6 +95,8 @@ impl Layer {
         "publish_address",
         "credentials",
         "keep_hours",
+        "max_memory",
+        "max_pids",
         "max_log_bytes",
         "url",
         "api_key",
@@ -115,6 +125,8 @@ impl Layer {
             publish_address: env.parsed("ORCAOPS_PUBLISH_ADDRESS", "an address such as 127.0.0.1")?,
             credentials: env.text("ORCAOPS_CREDENTIALS").map(PathBuf::from),
             keep_hours: env.parsed("ORCAOPS_KEEP_HOURS", "a whole number of hours")?,
+            max_memory: env.parsed("ORCAOPS_MAX_MEMORY", "a size")?,
+            max_pids: env.parsed("ORCAOPS_MAX_PIDS", "a whole number")?,
             max_log_bytes: env.parsed("ORCAOPS_MAX_LOG_BYTES", "a size")?,
             url: env.text("ORCAOPS_URL"),
             api_key: env.text("ORCAOPS_API_KEY"),
@@ -145,6 +157,8 @@ impl Layer {
             publish_address: self.publish_address.or(lower.publish_address),
             credentials: self.credentials.or(lower.credentials),
             keep_hours: self.keep_hours.or(lower.keep_hours),
+            max_memory: self.max_memory.or(lower.max_memory),
+            max_pids: self.max_pids.or(lower.max_pids),
             max_log_bytes: self.max_log_bytes.or(lower.max_log_bytes),
             url: self.url.or(lower.url),
             api_key: self.api_key.or(lower.api_key),
@@ -188,6 +202,13 @@ impl Layer {
             let (least, most) = (KEEP_HOURS.start(), KEEP_HOURS.end());
             problems.push(("keep_hours", format!("{hours} is out of range; use {least} to {most} hours")));
         }
+        if let Some(size) = self.max_memory.filter(|size| size.0 < MIN_MAX_MEMORY) {
+            let reason = format!("{size} bytes are out of range; use 6m at least, as the engine wants it");
+            problems.push(("max_memory", reason));
+        }
+        if self.max_pids.is_some_and(|pids| pids < MIN_MAX_PIDS) {
+            problems.push(("max_pids", format!("is out of range; use at least {MIN_MAX_PIDS}")));
+        }
         if let Some(size) = self.max_log_bytes.filter(|size| !MAX_LOG_BYTES.contains(&size.0)) {
             let reason = format!("{size} bytes are out of range; use 1k to 1t");
             problems.push(("max_log_bytes", reason));
@@ -220,6 +241,8 @@ impl fmt::Debug for Layer {
         entry("publish_address", self.publish_address.map(|a| a.to_string()));
         entry("credentials", self.credentials.as_ref().map(|path| path.display().to_string()));
         entry("keep_hours", self.keep_hours.map(|h| h.to_string()));
+        entry("max_memory", self.max_memory.map(|size| size.to_string()));
+        entry("max_pids", self.max_pids.map(|pids| pids.to_string()));
         entry("max_log_bytes", self.max_log_bytes.map(|size| size.to_string()));
         entry("url", self.url.as_deref().map(without_credentials));
         entry("api_key", self.api_key.as_ref().map(|_| "***".to_owned()));
@@ -255,6 +278,8 @@ fn variable(key: &str) -> &'static str {
         "allow_volumes" => "ORCAOPS_ALLOW_VOLUMES",
         "allow_networks" => "ORCAOPS_ALLOW_NETWORKS",
         "keep_hours" => "ORCAOPS_KEEP_HOURS",
+        "max_memory" => "ORCAOPS_MAX_MEMORY",
+        "max_pids" => "ORCAOPS_MAX_PIDS",
         "max_log_bytes" => "ORCAOPS_MAX_LOG_BYTES",
         _ => "ORCAOPS_LEASE_SECONDS",
     }

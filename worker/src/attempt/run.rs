@@ -344,7 +344,7 @@ impl<'a> Attempt<'a> {
         let keeps = spec.cleanup_policy != CleanupPolicy::AlwaysRemove;
         ContainerPlan {
             image: spec.sandbox.image.clone(),
-            resources: spec.sandbox.resources.clone(),
+            resources: config.policy.grant(&spec.sandbox.resources),
             labels: Labels {
                 attempt: self.id.clone(),
                 number: self.number,

@@ -12,8 +12,6 @@ use sha2::{Digest, Sha256};
 use super::container::INIT_FOLDER;
 use super::plan::{ContainerPlan, label};
 
-/// Processes and threads of a job that names no limit.
-const DEFAULT_PIDS: i64 = 1024;
 /// What root may do in a container: enough for package managers and dropping privileges, nothing that
 /// reaches the host.
 const CAPABILITIES: [&str; 8] =
@@ -71,7 +69,7 @@ pub(super) fn body(plan: &ContainerPlan, init_volume: &str, network: &str) -> Co
             memory,
             // No swap: the limit is the limit.
             memory_swap: memory,
-            pids_limit: Some(resources.pids.map_or(DEFAULT_PIDS, i64::from)),
+            pids_limit: resources.pids.map(i64::from),
             storage_opt: resources.disk.map(|bytes| HashMap::from([("size".to_owned(), bytes.to_string())])),
             device_requests: resources.gpus.map(|count| vec![gpus(count)]),
             cap_drop: Some(vec!["ALL".to_owned()]),
