@@ -10,4 +10,4 @@ pub(crate) mod words;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub(crate) use words::{print, print_json};
+pub(crate) use words::{harmless, print, print_json};

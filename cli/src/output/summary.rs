@@ -8,6 +8,7 @@ use orcaops_common::domain::run::{BuiltImage, CleanupStatus, JobStatus, RunRecor
 use super::measure;
 use super::style::Style;
 use super::table::duration;
+use super::words::harmless;
 
 /// How many lines of a failing step are shown.
 const TAIL_LINES: usize = 20;
@@ -23,10 +24,10 @@ pub(crate) fn of(record: &RunRecord, now: DateTime<Utc>, style: Style) -> String
     line("job", record.job_id.as_str());
     line("status", &status(record, style));
     if let Some(error) = &record.error {
-        line("error", error);
+        line("error", &harmless(error));
     }
     if let Some(reason) = &record.waiting_reason {
-        line("waits", reason);
+        line("waits", &harmless(reason));
     }
     line("image", record.image_ref.as_deref().unwrap_or("-"));
     line(
@@ -50,10 +51,10 @@ pub(crate) fn of(record: &RunRecord, now: DateTime<Utc>, style: Style) -> String
         line("built", &built(image));
     }
     for file in &record.artifacts {
-        line("artifact", &format!("{} ({})", file.path, measure::bytes(file.size_bytes)));
+        line("artifact", &format!("{} ({})", harmless(&file.path), measure::bytes(file.size_bytes)));
     }
     for note in &record.notes {
-        line("note", note);
+        line("note", &harmless(note));
     }
     if let (Some(CleanupStatus::Kept | CleanupStatus::Leaked), Some(container)) =
         (record.cleanup_status, &record.sandbox_id)
@@ -77,7 +78,7 @@ pub(crate) fn sentence(record: &RunRecord, style: Style) -> String {
         text = format!("job {} {}", record.job_id, status(record, style));
     }
     if let Some(error) = &record.error {
-        let _ = write!(text, ": {error}");
+        let _ = write!(text, ": {}", harmless(error));
     }
     text
 }

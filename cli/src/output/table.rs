@@ -10,6 +10,7 @@ use orcaops_common::domain::sandbox_file::Sandbox;
 
 use super::measure;
 use super::style::Style;
+use super::words::harmless;
 
 /// How much of a container's id is shown; the engine takes it for the whole.
 const SHORT_ID: usize = 12;
@@ -72,7 +73,11 @@ pub(crate) fn artifacts(artifacts: &[ArtifactMetadata]) -> String {
         sizes.set_cell_alignment(CellAlignment::Right);
     }
     for file in artifacts {
-        table.add_row([file.path.clone(), measure::bytes(file.size_bytes), file.sha256.clone()]);
+        table.add_row([
+            harmless(&file.path).into_owned(),
+            measure::bytes(file.size_bytes),
+            file.sha256.clone(),
+        ]);
     }
     text(&table)
 }

@@ -6,7 +6,7 @@ use orcaops_common::domain::id::JobId;
 
 use crate::client::{Client, place};
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{harmless, print, print_json, table};
 
 pub(super) async fn list(client: &Client, job: &JobId, json: bool) -> Result<(), Failure> {
     let answer = client.artifacts(job.as_str()).await?;
@@ -26,7 +26,7 @@ pub(super) async fn download(
 ) -> Result<(), Failure> {
     let artifacts = client.artifacts(job.as_str()).await?.is.artifacts;
     let Some(artifact) = artifacts.iter().find(|a| a.path == path) else {
-        let names: Vec<_> = artifacts.iter().map(|a| format!("\n  {}", a.path)).collect();
+        let names: Vec<_> = artifacts.iter().map(|a| format!("\n  {}", harmless(&a.path))).collect();
         let has = if names.is_empty() { " it has none".to_owned() } else { names.concat() };
         return Err(Failure::Usage(format!("job {job} has no artifact `{path}`;{has}")));
     };
