@@ -127,7 +127,7 @@ impl<'a> Building<'a> {
             dockerfile: build.dockerfile.clone(),
             tag: build.tags.first().cloned().unwrap_or_default(),
             args: build.args.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            resources: self.spec.sandbox.resources.clone(),
+            resources: self.policy.grant(&self.spec.sandbox.resources),
             network: self.spec.network.clone(),
             credential: named.and_then(|name| self.policy.credentials.get(name)).cloned(),
         }
