@@ -14,6 +14,8 @@ pub(crate) const DEFAULT_DRAIN_GRACE: Duration = Duration::from_secs(60);
 pub(crate) const DEFAULT_MAX_LOG_BYTES: u64 = 100 * 1024 * 1024;
 /// How long a job's container is kept where its spec wants it kept.
 pub(crate) const DEFAULT_KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long an artifact on its way may stand still.
+pub(crate) const DEFAULT_ARTIFACTS_STALL: Duration = Duration::from_secs(60);
 /// The fleet of workers that name none.
 pub(crate) const DEFAULT_FLEET: &str = "default";
 
@@ -40,6 +42,8 @@ pub struct WorkerConfig {
     pub policy: Policy,
     /// How long a job's container is kept where its spec wants it kept, from the end of the job's time.
     pub keep: Duration,
+    /// How long an artifact may stand still on its way from the container to the bus until its job fails.
+    pub artifacts_stall: Duration,
 }
 
 impl WorkerConfig {
@@ -57,6 +61,7 @@ impl WorkerConfig {
             max_log_bytes: DEFAULT_MAX_LOG_BYTES,
             policy: Policy::default(),
             keep: DEFAULT_KEEP,
+            artifacts_stall: DEFAULT_ARTIFACTS_STALL,
         }
     }
 }

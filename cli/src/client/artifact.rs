@@ -1,5 +1,7 @@
 //! Artifacts, fetched into files.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
@@ -14,7 +16,8 @@ use super::http::Client;
 use super::retry::Patience;
 
 impl Client {
-    /// Fetches an artifact into `target`, which is there whole or not at all. Its folders are made.
+    /// Fetches an artifact into `target`, which is there whole or not at all, with its permissions. Its folders
+    /// are made.
     pub(crate) async fn download(
         &self,
         job: &str,
@@ -64,6 +67,9 @@ impl Client {
             out.write_all(&bytes).await.map_err(file("write", partial))?;
         }
         out.flush().await.map_err(file("write", partial))?;
+        if let Some(mode) = artifact.copy_mode() {
+            out.set_permissions(Permissions::from_mode(mode)).await.map_err(file("write", partial))?;
+        }
         if hex::encode(hash.finalize()) == artifact.sha256 {
             Ok(())
         } else {

@@ -229,6 +229,17 @@ pub struct ArtifactMetadata {
     pub mode: Option<String>,
 }
 
+impl ArtifactMetadata {
+    /// The permission bits that a copy of it gets outside of its container: its own, but that its owner can always
+    /// read and replace it, and that not everybody can write it. Never set-uid, set-gid or sticky. `None` when its
+    /// bits are not known.
+    #[must_use]
+    pub fn copy_mode(&self) -> Option<u32> {
+        let mode = u32::from_str_radix(self.mode.as_deref()?, 8).ok()?;
+        Some((mode & 0o775) | 0o600)
+    }
+}
+
 /// All that is known about a job. It exists from submission on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
@@ -296,4 +307,30 @@ pub struct BuiltImage {
     pub size_bytes: u64,
     /// Whether it was pushed to where its names say.
     pub pushed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copys_permissions_are_its_own_within_reason() {
+        let copy = |mode: Option<&str>| {
+            let mode = mode.map(str::to_owned);
+            let (name, path, sha256) = (String::new(), String::new(), String::new());
+            ArtifactMetadata { name, path, size_bytes: 0, sha256, mode }.copy_mode()
+        };
+        for (mode, expected) in [
+            ("0644", 0o644),
+            ("0755", 0o755),
+            ("0550", 0o750),
+            ("0000", 0o600),
+            ("0777", 0o775),
+            ("4755", 0o755),
+            ("7777", 0o775),
+        ] {
+            assert_eq!(copy(Some(mode)), Some(expected), "{mode}");
+        }
+        assert_eq!((copy(None), copy(Some("rwx"))), (None, None));
+    }
 }

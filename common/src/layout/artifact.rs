@@ -1,5 +1,7 @@
 //! Artifacts, under their own paths.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
@@ -28,8 +30,8 @@ impl RunLayout {
         Ok(place)
     }
 
-    /// Stores an artifact, replacing the one that has its path. It appears only when its size and hash are
-    /// those announced.
+    /// Stores an artifact, with its permissions as [`ArtifactMetadata::copy_mode`] gives them, replacing the one that
+    /// has its path. It appears only when its size and hash are those announced.
     ///
     /// # Errors
     /// See [`LayoutError`]; nothing is stored then.
@@ -74,6 +76,9 @@ impl RunLayout {
             return mismatch(format!("its SHA-256 is {sha256} instead of {}", artifact.sha256));
         }
         file.flush().await.map_err(failed)?;
+        if let Some(mode) = artifact.copy_mode() {
+            file.set_permissions(Permissions::from_mode(mode)).await.map_err(failed)?;
+        }
         file.sync_all().await.map_err(failed)?;
         let root = self.root().to_owned();
         blocking(move || {

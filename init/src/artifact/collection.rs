@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use orcaops_init::message::{ArtifactBegin, ArtifactEnd, Collect, Collected, From
 use sha2::{Digest, Sha256};
 
 use super::names::Names;
-use super::pattern::Pattern;
+use super::pattern::{EXCEPT, Exclusion, Pattern};
 use super::walk::{Found, Walk};
 use crate::output::{Outgoing, clip};
 
@@ -39,7 +40,12 @@ struct Sending {
 pub(crate) struct Collection {
     max_files: usize,
     max_bytes: u64,
-    patterns: VecDeque<Pattern>,
+    /// In the spec's order, each with how many exclusions come before it.
+    patterns: VecDeque<(Pattern, usize)>,
+    /// In the spec's order. An exclusion takes away from the patterns before it, and from none after it.
+    exclusions: Vec<Exclusion>,
+    /// How many exclusions the present walk does not heed.
+    unheeded: usize,
     walk: Option<Walk>,
     has_matched: bool,
     /// By real path, so that a file is sent once. Never more than `max_files`: those that sort first.
@@ -56,6 +62,8 @@ impl Collection {
             max_files: collect.max_files as usize,
             max_bytes: collect.max_bytes,
             patterns: VecDeque::new(),
+            exclusions: Vec::new(),
+            unheeded: 0,
             walk: None,
             has_matched: false,
             found: BTreeMap::new(),
@@ -65,10 +73,9 @@ impl Collection {
             result: Collected::default(),
         };
         for text in collect.patterns {
-            match Pattern::parse(&text, workdir) {
-                Ok(pattern) => collection.patterns.push_back(pattern),
-                Err(reason) => {
-                    collection.skip(&format!("the pattern {text}"), &reason);
+            if let Err(reason) = collection.add(&text, workdir) {
+                collection.skip(&format!("the pattern {text}"), &reason);
+                if !text.starts_with(EXCEPT) {
                     collection.result.unmatched.push(text);
                 }
             }
@@ -76,13 +83,22 @@ impl Collection {
         collection
     }
 
+    fn add(&mut self, text: &str, workdir: &Path) -> Result<(), String> {
+        match text.strip_prefix(EXCEPT) {
+            Some(text) => self.exclusions.push(Exclusion::parse(text, workdir)?),
+            None => self.patterns.push_back((Pattern::parse(text, workdir)?, self.exclusions.len())),
+        }
+        Ok(())
+    }
+
     /// Does the next small piece: an entry of a folder, or a part of a file. Says whether all is done.
     pub(crate) fn advance(&mut self, out: &mut Outgoing) -> bool {
         if self.walk.is_some() {
             self.find();
-        } else if let Some(pattern) = self.patterns.pop_front() {
+        } else if let Some((pattern, unheeded)) = self.patterns.pop_front() {
             self.has_matched = false;
-            self.walk = Some(Walk::new(pattern));
+            self.unheeded = unheeded;
+            self.walk = Some(Walk::new(pattern, &self.exclusions[unheeded..]));
         } else if let Some(sending) = self.sending.take() {
             self.send_part(sending, out);
         } else if let Some((real, matched)) = self.found.pop_first() {
@@ -96,7 +112,7 @@ impl Collection {
 
     fn find(&mut self) {
         let Some(walk) = &mut self.walk else { return };
-        match walk.advance() {
+        match walk.advance(&self.exclusions[self.unheeded..]) {
             Found::Nothing => {}
             Found::File { real, source } => {
                 self.has_matched = true;
@@ -132,8 +148,11 @@ impl Collection {
             Ok(opened) => opened,
             Err(e) => return self.skip(&matched.source, &e.to_string()),
         };
-        if size > self.max_bytes - self.sent_bytes {
-            return self.stop_at_bytes();
+        let left = self.max_bytes - self.sent_bytes;
+        if size > left {
+            // Its apparent size counts: a sparse file is refused before a byte of it is read.
+            self.skip(&matched.source, &format!("it has {size} bytes, of which only {left} may still be kept"));
+            return self.limit(format!("the files that match hold more than {} bytes", self.max_bytes));
         }
         let path = self.names.claim(&matched.preferred_name, &matched.source);
         let source = matched.source;
@@ -161,15 +180,11 @@ impl Collection {
             out.send(&FromInit::ArtifactData(chunk));
         }
         if count > left {
-            self.stop_at_bytes();
+            self.skip(&sending.source, "it grew while it was read, past the bytes that may be kept");
+            self.limit(format!("the files that match hold more than {} bytes", self.max_bytes));
             return end(sending, out);
         }
         self.sending = Some(sending);
-    }
-
-    fn stop_at_bytes(&mut self) {
-        self.found.clear();
-        self.limit(format!("the files that match hold more than {} bytes", self.max_bytes));
     }
 
     fn limit(&mut self, reason: String) {
@@ -188,8 +203,8 @@ fn end(sending: Sending, out: &mut Outgoing) {
     out.send(&FromInit::ArtifactEnd(ArtifactEnd { sha256, size: sending.size }));
 }
 
-/// Opens a regular file, with its size and permission bits. Anything else that has its name by now would make
-/// init wait, or read what it shouldn't.
+/// Opens a regular file by its real path, with its size and permission bits. Anything else that has its name by
+/// now would make init wait, or read what it shouldn't; so would a link that a folder on the way has become.
 fn open(path: &Path) -> io::Result<(File, u64, u32)> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -197,5 +212,42 @@ fn open(path: &Path) -> io::Result<(File, u64, u32)> {
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+    if std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))? != path {
+        return Err(io::Error::other("a folder on the way to it was replaced meanwhile"));
+    }
     Ok((file, metadata.len(), metadata.permissions().mode() & 0o777))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_swapped_in_after_the_walk_is_not_followed() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = fs::canonicalize(temporary.path()).unwrap();
+        for name in ["out", "secret"] {
+            fs::create_dir(folder.join(name)).unwrap();
+            fs::write(folder.join(name).join("file"), name).unwrap();
+        }
+        let file = folder.join("out/file");
+        let before = open(&file).map(|(_, size, _)| size);
+        // A folder on the way, then the file itself.
+        fs::rename(folder.join("out"), folder.join("moved")).unwrap();
+        symlink(folder.join("secret"), folder.join("out")).unwrap();
+        let through_folder = open(&file).map(|_| ());
+        fs::remove_file(folder.join("out")).unwrap();
+        fs::create_dir(folder.join("out")).unwrap();
+        symlink(folder.join("secret/file"), &file).unwrap();
+        let through_file = open(&file).map(|_| ());
+        assert_eq!(before.unwrap(), 3);
+        assert_eq!(
+            through_folder.unwrap_err().to_string(),
+            "a folder on the way to it was replaced meanwhile"
+        );
+        assert!(through_file.is_err());
+    }
 }

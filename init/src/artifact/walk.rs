@@ -4,7 +4,7 @@ use std::fs::{DirEntry, FileType, ReadDir};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::pattern::Pattern;
+use super::pattern::{Exclusion, Pattern};
 
 /// Where no artifact comes from: the kernel's and the engine's folders, and init's own.
 const FORBIDDEN: [&str; 4] = ["/proc", "/sys", "/dev", "/.orcaops"];
@@ -37,9 +37,10 @@ struct Folder {
 }
 
 impl Walk {
-    pub(crate) fn new(pattern: Pattern) -> Self {
+    /// A walk that passes over what these exclusions cover.
+    pub(crate) fn new(pattern: Pattern, except: &[Exclusion]) -> Self {
         let mut walk = Self { pattern, real_base: PathBuf::new(), folders: Vec::new(), first: None };
-        walk.first = walk.begin().unwrap_or_else(|e| match e.kind() {
+        walk.first = walk.begin(except).unwrap_or_else(|e| match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => None,
             _ => Some(walk.unfit(Path::new(""), &e.to_string())),
         });
@@ -50,21 +51,31 @@ impl Walk {
         &self.pattern
     }
 
-    fn begin(&mut self) -> io::Result<Option<Found>> {
+    fn begin(&mut self, except: &[Exclusion]) -> io::Result<Option<Found>> {
         let base = self.pattern.base.clone();
         self.real_base = std::fs::canonicalize(&base)?;
+        if is_excluded(&self.real_base, except) {
+            return Ok(None);
+        }
         if is_forbidden(&self.real_base) {
             return Ok(Some(self.unfit(Path::new(""), "no artifacts are taken from there")));
         }
-        if std::fs::metadata(&base)?.is_dir() {
-            return Ok(self.enter(PathBuf::new(), 0));
+        if let Some(fence) = &self.pattern.fence
+            && !self.real_base.starts_with(std::fs::canonicalize(fence)?)
+        {
+            return Ok(Some(self.unfit(Path::new(""), "a symbolic link leads out of the working folder")));
         }
         let kind = std::fs::symlink_metadata(&base)?.file_type();
+        // The working folder may be reached through a link; what a pattern names in it may not be one.
+        let is_fence = self.pattern.fence.as_ref() == Some(&base);
+        if kind.is_dir() || (kind.is_symlink() && self.real_base.is_dir() && (is_fence || !self.pattern.is_literal())) {
+            return Ok(self.enter(PathBuf::new(), 0));
+        }
         Ok(self.pattern.is_literal().then(|| self.judge(Path::new(""), kind)))
     }
 
     /// Looks at the next entry.
-    pub(crate) fn advance(&mut self) -> Found {
+    pub(crate) fn advance(&mut self, except: &[Exclusion]) -> Found {
         if let Some(first) = self.first.take() {
             return first;
         }
@@ -81,19 +92,19 @@ impl Walk {
             }
             Some(Ok(entry)) => {
                 let (below, depth) = (folder.below_base.join(entry.file_name()), folder.depth);
-                self.look_at(&entry, below, depth)
+                self.look_at(&entry, below, depth, except)
             }
         }
     }
 
-    fn look_at(&mut self, entry: &DirEntry, below: PathBuf, depth: usize) -> Found {
+    fn look_at(&mut self, entry: &DirEntry, below: PathBuf, depth: usize, except: &[Exclusion]) -> Found {
+        let real = self.real_base.join(&below);
         match entry.file_type() {
+            _ if is_excluded(&real, except) => Found::Nothing,
             Err(e) => self.unfit(&below, &e.to_string()),
             Ok(kind) if kind.is_dir() => {
                 let deeper = depth + 1;
-                if self.pattern.depth.is_none_or(|d| deeper < d)
-                    && !is_forbidden(&self.real_base.join(&below))
-                {
+                if self.pattern.enters(&below, deeper) && !is_forbidden(&real) {
                     return self.enter(below, deeper).unwrap_or(Found::Nothing);
                 }
                 Found::Nothing
@@ -131,6 +142,10 @@ impl Walk {
 /// As `Path::join`, without the slash that it puts after a file when there is nothing to join.
 fn join(base: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { base.to_path_buf() } else { base.join(below) }
+}
+
+fn is_excluded(real: &Path, except: &[Exclusion]) -> bool {
+    except.iter().any(|exclusion| exclusion.covers(real))
 }
 
 fn is_forbidden(real: &Path) -> bool {

@@ -70,6 +70,16 @@ async fn patterns_choose_and_name() {
         (&["/tmp/x/**/*.log", "/tmp/app"], &["a.log", "app", "y/b.log"]),
         (&["/tmp/x"], &["x/a.log", "x/y/b.log"]),
         (&["out/[ab].txt"], &["out/a.txt", "out/b.txt"]),
+        (&["*/sub", "/tmp/*/y/"], &["out/sub/d.txt", "x/y/b.log"]),
+        (&["out/[!ab].*"], &["out/c.log"]),
+        (&["out/{a.txt,sub/*,c.*}"], &["out/a.txt", "out/c.log", "out/sub/d.txt"]),
+        (&["/tmp/{x/y,}/*.log"], &["x/y/b.log"]),
+        (&["out", "!out/sub"], &["out/a.txt", "out/b.txt", "out/c.log"]),
+        (&["out/**", "!**/*.txt"], &["out/c.log"]),
+        (&["out/**", "!out/{a,b}.txt", "!nothing/here", "!*.txt"], &["out/c.log", "out/sub/d.txt"]),
+        (&["out/**", "!**/*.txt", "out/b.*"], &["out/b.txt", "out/c.log"]),
+        (&["!out/a.txt", "out/*.txt"], &["out/a.txt", "out/b.txt"]),
+        (&["/tmp/x", "!/tmp/x/y/**"], &["x/a.log"]),
     ] {
         let mut c = with_files(files).await;
         let (artifacts, collected) = collect(&mut c, patterns).await;
@@ -117,6 +127,48 @@ async fn links_to_folders_are_not_followed_and_system_folders_not_entered() {
     let mut c = with_files("mkdir real; touch real/f; ln -s real linked; ln -s / root").await;
     let (artifacts, _) = collect(&mut c, &["**/f", "/**/cmdline", "/**/init"]).await;
     assert_eq!(names(&artifacts).into_keys().collect::<Vec<_>>(), ["real/f"]);
+}
+
+#[tokio::test]
+async fn no_link_leads_out_and_none_is_followed() {
+    let files = "mkdir -p in /out; echo in > in/f; echo out > /out/f; ln -s in inner; ln -s ../out outer; \
+                 ln -s /out absolute; ln -s in/f file; ln -s in/missing dangling; ln -s loop loop";
+    let mut c = with_files(files).await;
+    let patterns =
+        ["inner", "outer", "absolute", "file", "dangling", "outer/*", "absolute/f", "loop/*", "inner/f"];
+    let (artifacts, mut collected) = collect(&mut c, &patterns).await;
+    assert_eq!(names(&artifacts), [("inner/f", "/work/inner/f")].into(), "the folder is within");
+    collected.skipped.sort();
+    let reasons = [
+        "/work/absolute/f: a symbolic link leads out of the working folder",
+        "/work/absolute: a symbolic link leads out of the working folder",
+        "/work/file: it is a symbolic link",
+        "/work/inner: it is a symbolic link",
+        "/work/loop: Too many levels of symbolic links (os error 40)",
+        "/work/outer: a symbolic link leads out of the working folder",
+        "/work/outer: a symbolic link leads out of the working folder",
+    ];
+    assert_eq!(collected.skipped, reasons);
+    assert_eq!(collected.unmatched, ["dangling"]);
+}
+
+#[tokio::test]
+async fn a_link_in_an_absolute_patterns_way_is_its_users_wish() {
+    let mut c = with_files("mkdir /real; echo x > /real/f; ln -s /real /alias; ln -s /proc/self /me").await;
+    let (artifacts, collected) = collect(&mut c, &["/alias/*", "/me/cmdline", "/alias"]).await;
+    assert_eq!(names(&artifacts), [("f", "/alias/f")].into());
+    let reasons = ["/me/cmdline: no artifacts are taken from there", "/alias: it is a symbolic link"];
+    assert_eq!(collected.skipped, reasons);
+}
+
+#[tokio::test]
+async fn a_sparse_file_counts_as_large_as_it_says_and_is_refused_unread() {
+    let mut c = with_files("echo small > a; truncate -s 1024G sparse; truncate -s 50M fits; echo z > z").await;
+    let (artifacts, collected) = collect(&mut c, &["*"]).await;
+    assert_eq!(names(&artifacts).into_keys().collect::<Vec<_>>(), ["a", "fits", "z"]);
+    assert_eq!(collected.limit.unwrap(), "the files that match hold more than 100000000 bytes");
+    let sparse = "/work/sparse: it has 1099511627776 bytes, of which only 47571194 may still be kept";
+    assert_eq!(collected.skipped, [sparse]);
 }
 
 #[tokio::test]

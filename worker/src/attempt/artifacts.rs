@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use orcaops_common::bus::{Bus, BusError, ObjectInfo};
@@ -13,6 +14,7 @@ use orcaops_common::domain::path::check_artifact_path;
 use orcaops_common::domain::run::{ArtifactMetadata, EndCause};
 use orcaops_init::message::{ArtifactBegin, ArtifactEnd, Collect, Collected, FromInit, ToInit};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::StreamReader;
 use tokio_util::task::AbortOnDropHandle;
@@ -27,6 +29,8 @@ use crate::registry::StopSignal;
 const MAX_FILES: u32 = 20_000;
 /// The most bytes that a job may leave behind, in all.
 const MAX_BYTES: u64 = 10 * 1024 * 1024 * 1024;
+/// How long init may look for files before it sends the first, and the bus may take to put a whole file away.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// How many pieces of a file may wait for the bus; with none left the container has to wait.
 const QUEUE: usize = 16;
 /// How much one event may say about artifacts, in bytes of names.
@@ -40,6 +44,8 @@ pub(crate) struct Collection<'a> {
     pub(crate) log: &'a mut JobLog,
     pub(crate) reporter: &'a mut Reporter,
     pub(crate) stop: &'a mut StopSignal,
+    /// How long an artifact on its way may stand still.
+    pub(crate) stall: Duration,
     /// How many artifacts have been reported.
     pub(crate) reported: u32,
     /// What the user should know of patterns and files.
@@ -62,7 +68,7 @@ impl Collection<'_> {
         let collected = tokio::select! {
             biased;
             why = self.stop.stopped() => Err(Interrupt::Stopped(why)),
-            collected = receive(self.bus, self.attempt, self.session, self.log, &mut artifacts) => collected,
+            collected = receive(self.bus, self.attempt, self.session, self.log, self.stall, &mut artifacts) => collected,
         };
         // What arrived whole is kept, also when the rest did not.
         if !matches!(&collected, Err(Interrupt::Stopped(why)) if why.is_silent()) {
@@ -110,28 +116,40 @@ async fn receive(
     attempt: &RunningAttempt,
     session: &mut Session,
     log: &mut JobLog,
+    stall: Duration,
     artifacts: &mut Vec<ArtifactMetadata>,
 ) -> Result<Collected, Interrupt> {
     let mut seen = HashSet::new();
     let mut bytes = 0u64;
     let mut transfer: Option<Transfer> = None;
+    // What a background process printed before it was ended is no progress: only files are.
+    let mut deadline = Instant::now() + PATIENCE;
     loop {
-        match (session.next().await?, &mut transfer) {
+        let message = timeout_at(deadline, session.next()).await;
+        let message = message.map_err(|_| stalled(transfer.as_ref(), "the container sent no more of it"))??;
+        match (message, &mut transfer) {
             (FromInit::ArtifactBegin(begin), None) => {
                 check(&begin, &mut seen)?;
                 transfer = Some(open(bus, attempt, begin));
+                deadline = Instant::now() + stall;
             }
             (FromInit::ArtifactData(data), Some(open)) => {
                 bytes += data.len() as u64;
                 if bytes > MAX_BYTES {
                     return Err(lost(format!("artifacts exceed {MAX_BYTES} bytes in all")));
                 }
+                let is_progress = !data.is_empty();
                 // Fails only when the bus gave up on the object, which its end tells.
-                let _ = open.pieces.send(Ok(Bytes::from(data))).await;
+                let sent = timeout_at(Instant::now() + stall, open.pieces.send(Ok(Bytes::from(data)))).await;
+                sent.map_err(|_| stalled(transfer.as_ref(), "the bus took no more of it"))?.ok();
+                if is_progress {
+                    deadline = Instant::now() + stall;
+                }
             }
             (FromInit::ArtifactEnd(end), Some(_)) => {
                 if let Some(open) = transfer.take() {
                     artifacts.push(close(open, &end).await?);
+                    deadline = Instant::now() + stall;
                 }
             }
             (FromInit::Collected(collected), None) => return Ok(collected),
@@ -139,6 +157,13 @@ async fn receive(
             (other, _) => return Err(unexpected(&other).into()),
         }
     }
+}
+
+fn stalled(transfer: Option<&Transfer>, what: &str) -> Interrupt {
+    lost(match transfer {
+        Some(Transfer { begin, .. }) => format!("artifact {:?} stood still for too long: {what}", begin.path),
+        None => "looking for artifacts took too long; name them by narrower patterns".to_owned(),
+    })
 }
 
 /// Init is not trusted: a name that leads out of the job's folder, or too many of them, ends the collection.
@@ -167,10 +192,12 @@ async fn close(transfer: Transfer, end: &ArtifactEnd) -> Result<ArtifactMetadata
     let Transfer { begin, pieces, object } = transfer;
     drop(pieces);
     let path = begin.path;
-    let stored = match object.await {
-        Ok(Ok(stored)) => stored,
-        Ok(Err(e)) => return Err(lost(format!("artifact {path:?} could not be stored: {e}"))),
-        Err(e) => return Err(lost(format!("artifact {path:?} could not be stored: {e}"))),
+    let failed = |why: &str| lost(format!("artifact {path:?} could not be stored: {why}"));
+    let stored = match tokio::time::timeout(PATIENCE, object).await {
+        Ok(Ok(Ok(stored))) => stored,
+        Ok(Ok(Err(e))) => return Err(failed(&chain(&e))),
+        Ok(Err(e)) => return Err(failed(&e.to_string())),
+        Err(_) => return Err(failed("the bus did not put it away in time")),
     };
     if stored.sha256 != end.sha256 || stored.size != end.size {
         return Err(lost(format!("artifact {path:?} changed on its way out")));
@@ -178,6 +205,12 @@ async fn close(transfer: Transfer, end: &ArtifactEnd) -> Result<ArtifactMetadata
     let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
     let mode = Some(format!("{:04o}", begin.mode & 0o7777));
     Ok(ArtifactMetadata { name, path, size_bytes: stored.size, sha256: stored.sha256, mode })
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Artifacts are part of the result: without them a job has not succeeded, and running it again is for its

@@ -307,6 +307,7 @@ impl<'a> Attempt<'a> {
             log,
             reporter: &mut self.reporter,
             stop: &mut stop,
+            stall: self.context.config.artifacts_stall,
             reported: 0,
             notes: Vec::new(),
         };

@@ -39,6 +39,8 @@ fn pattern(node: &Node<'_>, report: &mut Report) -> Option<String> {
         "contains `!` after its beginning; it leaves files out only as the first character".to_owned()
     } else if glob.split('/').any(|component| component == "..") {
         "contains `..`; write the path without it".to_owned()
+    } else if glob.contains("{/") || (glob.contains(",/") && glob.contains('{')) {
+        "begins a choice in braces with `/`; write a pattern for each absolute path".to_owned()
     } else if let Err(error) = GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build() {
         format!("is not a pattern: {}", error.kind())
     } else {

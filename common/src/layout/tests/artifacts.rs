@@ -1,5 +1,6 @@
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 
 use sha2::{Digest as _, Sha256};
 
@@ -31,6 +32,18 @@ async fn an_artifact_lies_under_its_own_path() {
         files(&layout, &id),
         ["app", "out/", "out/deep/", "out/deep/er/", "out/deep/er/x y", "out/large"]
     );
+}
+
+#[tokio::test]
+async fn an_artifact_keeps_its_permissions() {
+    let (_folder, layout) = layout();
+    let id = job("a");
+    for (mode, expected) in [("0755", 0o755), ("0400", 0o600), ("6755", 0o755), ("0640", 0o640)] {
+        let tool = ArtifactMetadata { mode: Some(mode.to_owned()), ..metadata("bin/tool", b"#!") };
+        layout.put_artifact(&id, &tool, &b"#!"[..]).await.unwrap();
+        let path = layout.artifact_path(&id, "bin/tool").unwrap();
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o7777, expected, "{mode}");
+    }
 }
 
 #[tokio::test]

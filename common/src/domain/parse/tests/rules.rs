@@ -431,6 +431,9 @@ fn a_pattern_may_choose_and_leave_out() {
         accepted("/artifacts", json!([good]));
     }
     accepted("/artifacts", json!(["out/**", "!out/tmp/**"]));
+    accepted("/artifacts", json!(["{out/a,tmp/b}/*.txt", "x,/y"]));
+    refused_at("/artifacts", json!(["{/a,/b}/c"]), "/artifacts/0", "a pattern for each absolute path");
+    refused_at("/artifacts", json!(["{a,/b}"]), "/artifacts/0", "a pattern for each absolute path");
     refused("/artifacts", json!(["!out/tmp/**"]), "only leaves files out");
     refused_at("/artifacts", json!(["a", "b!c"]), "/artifacts/1", "only as the first character");
     refused_at("/artifacts", json!(["a", "!"]), "/artifacts/1", "is blank");
