@@ -4,10 +4,10 @@ CREATE TABLE runs (
     job_id text COLLATE "C" PRIMARY KEY,
     status text NOT NULL
         CHECK (status IN ('queued', 'running', 'success', 'failed', 'timed_out', 'cancelled')),
-    spec jsonb NOT NULL,
-    fingerprint text NOT NULL,
+    spec jsonb,
+    fingerprint text,
     pool text COLLATE "C" NOT NULL,
-    image_ref text NOT NULL,
+    image_ref text,
     ttl_seconds bigint NOT NULL CHECK (ttl_seconds >= 0),
     created_at timestamptz NOT NULL,
     started_at timestamptz,
@@ -41,11 +41,17 @@ CREATE TABLE runs (
     published_at timestamptz,
     mirrored_at timestamptz,
 
+    -- When a run came from another installation's files. It has ended, and of what it was only its record is
+    -- known, which may lack what older versions did not note.
+    imported_at timestamptz,
+
     CHECK ((current_dispatch IS NULL) = (current_delivery IS NULL)),
     CHECK (status <> 'running' OR (current_dispatch IS NOT NULL AND worker IS NOT NULL)),
     CHECK ((status IN ('queued', 'running')) = (finished_at IS NULL)),
-    CHECK ((finished_at IS NULL) = (end_cause IS NULL)),
-    CHECK ((started_at IS NULL) = (ttl_expiry IS NULL))
+    CHECK (finished_at IS NOT NULL OR end_cause IS NULL),
+    CHECK (imported_at IS NULL OR finished_at IS NOT NULL),
+    CHECK (imported_at IS NOT NULL OR (spec IS NOT NULL AND fingerprint IS NOT NULL AND image_ref IS NOT NULL
+        AND (finished_at IS NULL) = (end_cause IS NULL) AND (started_at IS NULL) = (ttl_expiry IS NULL)))
 ) WITH (fillfactor = 80);
 
 CREATE INDEX runs_newest ON runs (created_at DESC, job_id DESC);

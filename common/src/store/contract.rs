@@ -100,6 +100,19 @@ pub trait Store: Send + Sync + 'static {
     /// Runs that ended longer than `older_than` ago and whose container's end is not known, oldest first.
     async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError>;
 
+    /// Running runs that started longer than `age` ago, newest first by `(created_at, job_id)`, with the attempt
+    /// that counts and how many of its steps are known.
+    async fn under_way(
+        &self,
+        age: Duration,
+        after: Option<&RunCursor>,
+        limit: u32,
+    ) -> Result<Vec<RunUnderWay>, StoreError>;
+
+    /// Takes over the record of a run that has ended elsewhere, as [`imported_form`](super::imported_form) has it.
+    /// Its files count as mirrored. When the id is taken nothing changes.
+    async fn import(&self, record: &RunRecord) -> Result<Import, StoreError>;
+
     /// The attempt that counts, if one has spoken.
     async fn attempt(&self, job: &JobId) -> Result<Option<RunningAttempt>, StoreError>;
 
@@ -177,6 +190,30 @@ pub struct RunCursor {
     pub created_at: DateTime<Utc>,
     /// Its id.
     pub job_id: JobId,
+}
+
+/// A run that is running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunUnderWay {
+    /// The run, and its place in the list.
+    pub place: RunCursor,
+    /// The attempt that counts.
+    pub attempt: AttemptId,
+    /// How many of its steps are known.
+    pub steps: u32,
+}
+
+/// What became of a record that was to be taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Import {
+    /// It is there now.
+    New,
+    /// It was there, and equal.
+    Known,
+    /// Another run has its id.
+    Taken,
+    /// It has not ended.
+    NotTerminal,
 }
 
 /// What became of an event.

@@ -8,7 +8,7 @@ use super::changes::Outcome;
 use super::failure::Failure;
 use super::stamp::Stamp;
 use super::waiting::Queue;
-use super::{RunQuery, Unsettled, WorkerRow};
+use super::{RunCursor, RunQuery, RunUnderWay, Unsettled, WorkerRow};
 use crate::domain::control::RunningAttempt;
 use crate::domain::id::{AttemptId, JobId, PoolName, WorkerName};
 use crate::domain::placement::CleanupPolicy;
@@ -29,10 +29,10 @@ pub(super) struct RunRow {
     started_at: Option<Stamp>,
     finished_at: Option<Stamp>,
     sandbox_id: Option<String>,
-    image_ref: String,
+    image_ref: Option<String>,
     cleanup_status: Option<String>,
     ttl_expiry: Option<Stamp>,
-    fingerprint: String,
+    fingerprint: Option<String>,
     error: Option<String>,
     worker: Option<String>,
     attempt: i64,
@@ -121,6 +121,16 @@ pub(super) struct UnsettledRow {
     policy: String,
 }
 
+/// A running run, and how many steps of the attempt that counts are known.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct UnderWayRow {
+    job_id: String,
+    created_at: Stamp,
+    current_dispatch: i64,
+    current_delivery: i64,
+    steps: i64,
+}
+
 /// A worker as it last described itself.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct SeenRow {
@@ -154,7 +164,7 @@ impl RunRow {
             started_at: self.started_at.map(Stamp::time),
             finished_at: self.finished_at.map(Stamp::time),
             sandbox_id: self.sandbox_id,
-            image_ref: Some(self.image_ref),
+            image_ref: self.image_ref,
             steps,
             artifacts,
             cleanup_status: self
@@ -162,7 +172,7 @@ impl RunRow {
                 .map(|s| named("cleanup_status", &s, CleanupStatus::parse))
                 .transpose()?,
             ttl_expiry: self.ttl_expiry.map(Stamp::time),
-            fingerprint: Some(self.fingerprint),
+            fingerprint: self.fingerprint,
             error: self.error,
             worker: self.worker.map(|w| named("worker", &w, |w| WorkerName::new(w).ok())).transpose()?,
             attempt: number("attempt", self.attempt)?,
@@ -280,6 +290,18 @@ impl UnsettledRow {
             sandbox_id,
             policy: named("cleanup_policy", &self.policy, parse)?,
         }))
+    }
+}
+
+impl TryFrom<UnderWayRow> for RunUnderWay {
+    type Error = Failure;
+
+    fn try_from(row: UnderWayRow) -> Result<Self, Failure> {
+        Ok(Self {
+            place: RunCursor { created_at: row.created_at.time(), job_id: job_id(&row.job_id)? },
+            attempt: present_attempt(row.current_dispatch, row.current_delivery)?,
+            steps: number("count of steps", row.steps)?,
+        })
     }
 }
 

@@ -12,7 +12,8 @@ use orcaops_common::domain::id::{AttemptId, JobId};
 use orcaops_common::domain::message::JobMessage;
 use orcaops_common::domain::run::{JobStatus, RunRecord};
 use orcaops_common::store::{
-    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, Unsettled, WorkerRow,
+    Cancelled, Deletion, Import, NewRun, Recorded, RunCursor, RunQuery, RunUnderWay, Store, StoreError,
+    Submission, Unsettled, WorkerRow,
 };
 
 /// A store that can be made to be away.
@@ -102,6 +103,17 @@ impl Store for FaultyStore {
     }
     async fn mirrored(&self, job: &JobId) -> Result<(), StoreError> {
         self.here()?.mirrored(job).await
+    }
+    async fn under_way(
+        &self,
+        age: Duration,
+        after: Option<&RunCursor>,
+        limit: u32,
+    ) -> Result<Vec<RunUnderWay>, StoreError> {
+        self.here()?.under_way(age, after, limit).await
+    }
+    async fn import(&self, record: &RunRecord) -> Result<Import, StoreError> {
+        self.here()?.import(record).await
     }
     async fn attempt(&self, job: &JobId) -> Result<Option<RunningAttempt>, StoreError> {
         self.here()?.attempt(job).await

@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use super::Database;
 use super::story::{
-    ALL, GENERATION, NEXT_GENERATION, attempt, eventually, finish, job, run_to_end, start, submit,
+    ALL, GENERATION, NEXT_GENERATION, attempt, eventually, finish, job, run_to_end, start, step, submit, tell,
 };
 use crate::domain::run::JobStatus;
 use crate::store::generation_lease;
@@ -51,4 +51,27 @@ pub async fn runs_of_a_live_generation_are_left_to_it(database: Database) {
         (store.unmirrored(NEXT_GENERATION, ALL).await.unwrap().len() == 1).then_some(())
     })
     .await;
+}
+
+/// Newest first, those of the attempt that counts, and only once they are old enough.
+pub async fn runs_under_way_tell_of_their_steps(database: Database) {
+    let store = database.open().await;
+    let (first, second) = (submit(&store, "a").await, submit(&store, "b").await);
+    submit(&store, "queued").await;
+    run_to_end(&store, "ended", JobStatus::Success).await;
+    for body in [step(0, ""), step(1, "")] {
+        tell(&store, &first, attempt(1, 1), body).await;
+    }
+    start(&store, &first, attempt(1, 2)).await;
+    tell(&store, &first, attempt(1, 2), step(0, "")).await;
+    start(&store, &second, attempt(1, 1)).await;
+    let found = eventually("both are old enough", async || {
+        Some(store.under_way(Duration::from_millis(1), None, ALL).await.unwrap()).filter(|f| f.len() == 2)
+    })
+    .await;
+    let told: Vec<_> = found.iter().map(|run| (&run.place.job_id, run.attempt, run.steps)).collect();
+    assert_eq!(told, [(&second, attempt(1, 1), 0), (&first, attempt(1, 2), 1)]);
+    assert_eq!(store.under_way(Duration::ZERO, None, 1).await.unwrap(), found[..1]);
+    assert_eq!(store.under_way(Duration::ZERO, Some(&found[0].place), ALL).await.unwrap(), found[1..]);
+    assert!(store.under_way(Duration::from_secs(3600), None, ALL).await.unwrap().is_empty());
 }

@@ -12,6 +12,7 @@ pub mod delete;
 pub mod due;
 pub mod hand_back;
 pub mod heartbeat;
+pub mod import;
 pub mod lease;
 pub mod mirror;
 pub mod open;
@@ -84,6 +85,14 @@ macro_rules! store_conformance {
                 an_attempt_that_said_its_end_may_clear_up,
                 an_attempt_lost_with_its_bus_is_stopped,
             ]
+            import [
+                an_imported_record_comes_back_in_its_imported_form,
+                a_full_record_is_imported_whole,
+                an_id_that_is_taken_stays_as_it_is,
+                a_run_that_has_not_ended_is_not_imported,
+                nothing_happens_to_an_imported_run_any_more,
+                imports_at_once_take_a_record_over_once,
+            ]
             lease [
                 a_lease_has_one_holder,
                 of_many_that_want_a_lease_at_once_one_gets_it,
@@ -96,6 +105,7 @@ macro_rules! store_conformance {
                 a_run_is_to_be_mirrored_from_its_end_until_it_is,
                 runs_to_mirror_come_oldest_first_and_no_more_than_asked_for,
                 runs_of_a_live_generation_are_left_to_it,
+                runs_under_way_tell_of_their_steps,
             ]
             open [
                 handles_that_open_a_new_database_at_once_all_succeed,
@@ -185,6 +195,7 @@ mod tests {
             include_str!("due.rs"),
             include_str!("hand_back.rs"),
             include_str!("heartbeat.rs"),
+            include_str!("import.rs"),
             include_str!("lease.rs"),
             include_str!("cleanup.rs"),
             include_str!("mirror.rs"),

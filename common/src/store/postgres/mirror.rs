@@ -1,11 +1,14 @@
-//! Runs whose files are still to be mirrored.
+//! Runs whose files are still to be mirrored, and those under way.
+
+use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 
 use crate::domain::id::{AttemptId, JobId};
 use crate::store::failure::Failure;
-use crate::store::generation_lease;
-use crate::store::rows::AttemptRow;
+use crate::store::rows::{AttemptRow, UnderWayRow};
+use crate::store::stamp::{Stamp, micros};
+use crate::store::{RunCursor, RunUnderWay, generation_lease};
 
 const UNMIRRORED: &str = "SELECT job_id, current_dispatch, current_delivery FROM runs \
      WHERE status IN ('success', 'failed', 'timed_out', 'cancelled') AND mirrored_at IS NULL \
@@ -15,6 +18,28 @@ const UNMIRRORED: &str = "SELECT job_id, current_dispatch, current_delivery FROM
 
 const MIRRORED: &str = "UPDATE runs SET mirrored_at = clock_timestamp() \
      WHERE job_id = $1 AND mirrored_at IS NULL";
+
+/// How many steps of a run's current attempt there are.
+macro_rules! steps {
+    () => {
+        "(SELECT count(*) FROM steps WHERE steps.job_id = runs.job_id \
+          AND steps.dispatch = runs.current_dispatch AND steps.delivery = runs.current_delivery) AS steps"
+    };
+}
+
+// Two statements, so that each is served from the index of statuses.
+const UNDER_WAY: &str = concat!(
+    "SELECT job_id, created_at, current_dispatch, current_delivery, ",
+    steps!(),
+    " FROM runs WHERE status = 'running' AND started_at < clock_timestamp() - $1 * interval '1 microsecond' \
+     ORDER BY created_at DESC, job_id DESC LIMIT $2"
+);
+const UNDER_WAY_AFTER: &str = concat!(
+    "SELECT job_id, created_at, current_dispatch, current_delivery, ",
+    steps!(),
+    " FROM runs WHERE status = 'running' AND started_at < clock_timestamp() - $1 * interval '1 microsecond' \
+     AND (created_at, job_id) < ($3, $4) ORDER BY created_at DESC, job_id DESC LIMIT $2"
+);
 
 pub(super) async fn unmirrored(
     pool: &PgPool,
@@ -33,4 +58,18 @@ pub(super) async fn unmirrored(
 pub(super) async fn mirrored(pool: &PgPool, job: &JobId) -> Result<(), Failure> {
     sqlx::query(MIRRORED).bind(job.as_str()).execute(pool).await?;
     Ok(())
+}
+
+pub(super) async fn under_way(
+    pool: &PgPool,
+    age: Duration,
+    after: Option<&RunCursor>,
+    limit: u32,
+) -> Result<Vec<RunUnderWay>, Failure> {
+    let statement = if after.is_some() { UNDER_WAY_AFTER } else { UNDER_WAY };
+    let mut page = sqlx::query_as::<_, UnderWayRow>(statement).bind(micros(age)).bind(i64::from(limit));
+    if let Some(after) = after {
+        page = page.bind(Stamp::from(after.created_at)).bind(after.job_id.as_str());
+    }
+    page.fetch_all(pool).await?.into_iter().map(RunUnderWay::try_from).collect()
 }

@@ -6,6 +6,7 @@ mod connection;
 mod delete;
 mod dispatch;
 mod held;
+mod import;
 mod lease;
 mod mirror;
 mod query;

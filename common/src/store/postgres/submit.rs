@@ -57,13 +57,15 @@ pub(super) async fn submit(pool: &PgPool, run: &NewRun) -> Result<Submission, Fa
         if submit_new(pool, std::slice::from_ref(run)).await? == [true] {
             return Ok(Submission::Created);
         }
-        let known: Option<Json<JobSpec>> =
+        let known: Option<Option<Json<JobSpec>>> =
             sqlx::query_scalar(SPEC).bind(run.job_id.as_str()).fetch_optional(pool).await?;
         match known {
-            Some(Json(known)) if !stored_form::is_stored_form(&known, &run.spec) => {
+            // Of an imported run it is not known whether it was told the same.
+            Some(None) => return Ok(Submission::Taken),
+            Some(Some(Json(known))) if !stored_form::is_stored_form(&known, &run.spec) => {
                 return Ok(Submission::Taken);
             }
-            Some(_) => {
+            Some(Some(_)) => {
                 if let Some(record) = query::run(pool, &run.job_id).await? {
                     return Ok(Submission::Existing(record));
                 }

@@ -5,14 +5,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{SqliteStore, cancel, cleanup, delete, dispatch, lease, mirror, query, record, submit, worker};
+use super::{
+    SqliteStore, cancel, cleanup, delete, dispatch, import, lease, mirror, query, record, submit, worker,
+};
 use crate::domain::control::{Heartbeat, RunningAttempt, StopAttempt};
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, JobId};
 use crate::domain::message::JobMessage;
 use crate::domain::run::{JobStatus, RunRecord};
 use crate::store::{
-    Cancelled, Deletion, NewRun, Recorded, RunQuery, Store, StoreError, Submission, Unsettled, WorkerRow,
+    Cancelled, Deletion, Import, NewRun, Recorded, RunCursor, RunQuery, RunUnderWay, Store, StoreError,
+    Submission, Unsettled, WorkerRow,
 };
 
 #[async_trait]
@@ -96,6 +99,19 @@ impl Store for SqliteStore {
 
     async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
         self.bounded(cleanup::unsettled(&self.readers, older_than, limit)).await
+    }
+
+    async fn under_way(
+        &self,
+        age: Duration,
+        after: Option<&RunCursor>,
+        limit: u32,
+    ) -> Result<Vec<RunUnderWay>, StoreError> {
+        self.bounded(mirror::under_way(&self.readers, age, after, limit)).await
+    }
+
+    async fn import(&self, record: &RunRecord) -> Result<Import, StoreError> {
+        self.bounded(import::import(&self.writer, &self.readers, record)).await
     }
 
     async fn attempt(&self, job: &JobId) -> Result<Option<RunningAttempt>, StoreError> {
