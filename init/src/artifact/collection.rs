@@ -151,7 +151,10 @@ impl Collection {
         let left = self.max_bytes - self.sent_bytes;
         if size > left {
             // Its apparent size counts: a sparse file is refused before a byte of it is read.
-            self.skip(&matched.source, &format!("it has {size} bytes, of which only {left} may still be kept"));
+            self.skip(
+                &matched.source,
+                &format!("it has {size} bytes, of which only {left} may still be kept"),
+            );
             return self.limit(format!("the files that match hold more than {} bytes", self.max_bytes));
         }
         let path = self.names.claim(&matched.preferred_name, &matched.source);

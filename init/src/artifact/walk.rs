@@ -68,7 +68,9 @@ impl Walk {
         let kind = std::fs::symlink_metadata(&base)?.file_type();
         // The working folder may be reached through a link; what a pattern names in it may not be one.
         let is_fence = self.pattern.fence.as_ref() == Some(&base);
-        if kind.is_dir() || (kind.is_symlink() && self.real_base.is_dir() && (is_fence || !self.pattern.is_literal())) {
+        if kind.is_dir()
+            || (kind.is_symlink() && self.real_base.is_dir() && (is_fence || !self.pattern.is_literal()))
+        {
             return Ok(self.enter(PathBuf::new(), 0));
         }
         Ok(self.pattern.is_literal().then(|| self.judge(Path::new(""), kind)))

@@ -163,7 +163,8 @@ async fn a_link_in_an_absolute_patterns_way_is_its_users_wish() {
 
 #[tokio::test]
 async fn a_sparse_file_counts_as_large_as_it_says_and_is_refused_unread() {
-    let mut c = with_files("echo small > a; truncate -s 1024G sparse; truncate -s 50M fits; echo z > z").await;
+    let mut c =
+        with_files("echo small > a; truncate -s 1024G sparse; truncate -s 50M fits; echo z > z").await;
     let (artifacts, collected) = collect(&mut c, &["*"]).await;
     assert_eq!(names(&artifacts).into_keys().collect::<Vec<_>>(), ["a", "fits", "z"]);
     assert_eq!(collected.limit.unwrap(), "the files that match hold more than 100000000 bytes");

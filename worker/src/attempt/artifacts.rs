@@ -126,7 +126,8 @@ async fn receive(
     let mut deadline = Instant::now() + PATIENCE;
     loop {
         let message = timeout_at(deadline, session.next()).await;
-        let message = message.map_err(|_| stalled(transfer.as_ref(), "the container sent no more of it"))??;
+        let message =
+            message.map_err(|_| stalled(transfer.as_ref(), "the container sent no more of it"))??;
         match (message, &mut transfer) {
             (FromInit::ArtifactBegin(begin), None) => {
                 check(&begin, &mut seen)?;
