@@ -8,6 +8,7 @@ pub mod archive;
 pub mod bus;
 pub mod config;
 pub mod domain;
+pub mod import;
 pub mod layout;
 pub mod store;
 pub mod telemetry;

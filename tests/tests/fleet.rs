@@ -55,11 +55,12 @@ async fn sixty_jobs_over_two_workers_are_each_recorded_exactly_once() -> Result<
     for job in &jobs {
         let folder = fleet.artifacts().join(job);
         until("the job's files are mirrored", Duration::from_secs(60), async || {
-            ["run.json", "steps.jsonl", "logs/log.jsonl", "n.txt"].iter().all(|f| folder.join(f).is_file())
+            let run = std::fs::read(folder.join("run.json")).unwrap_or_default();
+            let run: Value = serde_json::from_slice(&run).unwrap_or_default();
+            run["status"] == "success"
         })
         .await?;
-        let run: Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-        assert_eq!(run["status"], "success");
+        assert!(["logs/log.jsonl", "n.txt"].iter().all(|f| folder.join(f).is_file()));
         assert_eq!(std::fs::read_to_string(folder.join("steps.jsonl"))?.lines().count(), 2);
     }
     fleet.containers.all_gone().await

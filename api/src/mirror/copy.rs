@@ -5,7 +5,7 @@ use std::sync::Arc;
 use orcaops_common::bus::{Bus, BusError, LogPosition};
 use orcaops_common::domain::id::{AttemptId, JobId};
 use orcaops_common::domain::message::artifact_object;
-use orcaops_common::domain::run::{ArtifactMetadata, RunRecord};
+use orcaops_common::domain::run::{ArtifactMetadata, JobStatus, RunRecord};
 use orcaops_common::layout::{LayoutError, RunLayout};
 use orcaops_common::store::{Store, StoreError};
 
@@ -84,6 +84,15 @@ impl Copier {
             self.forget_artifacts(job, attempt, &record.artifacts).await;
         }
         Ok(Copied::Done)
+    }
+
+    /// Writes what is known of a run that is running. Says whether it still was when that was done.
+    pub(super) async fn copy_running(&self, job: &JobId) -> Result<bool, CopyError> {
+        let is_running = |record: &RunRecord| record.status == JobStatus::Running;
+        let Some(record) = self.store.run(job).await?.filter(is_running) else { return Ok(false) };
+        self.layout.write_steps(job, &record.steps).await?;
+        self.layout.write_record(&record).await?;
+        Ok(self.store.run(job).await?.as_ref().is_some_and(is_running))
     }
 
     /// Writes the record of a mirrored run again. One that is not mirrored yet will be as it is then.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::copy::{Copied, Copier, CopyError, LogWait};
 use super::forget::Forget;
+use super::live::{Live, Progress};
 use crate::error::chain;
 use crate::generation::Generation;
 use crate::leadership::Leadership;
@@ -26,6 +27,8 @@ const LEASE: &str = "mirror";
 const PERIOD: Duration = Duration::from_secs(1);
 /// How many runs are mirrored at once.
 const AT_ONCE: usize = 4;
+/// How many running runs are written at once.
+const RUNNING_AT_ONCE: usize = 2;
 /// The most runs taken at once from the store.
 const BATCH: u32 = 200;
 /// How long an ended run's log may be under way. A worker that died never ends its log.
@@ -64,6 +67,7 @@ enum FindError {
 }
 
 type Outcome = (JobId, Result<Copied, CopyError>);
+type LiveOutcome = (JobId, Progress, Instant, Result<bool, CopyError>);
 
 /// What the mirror remembers between rounds.
 struct Round {
@@ -71,8 +75,11 @@ struct Round {
     found: VecDeque<(JobId, Option<AttemptId>)>,
     tried: HashMap<JobId, Tried>,
     running: JoinSet<Outcome>,
+    /// Runs that are being written, running or ended: a run's files have one writer.
     in_hand: Vec<JobId>,
     forget: Forget,
+    live: Live,
+    live_running: JoinSet<LiveOutcome>,
 }
 
 impl Mirror {
@@ -97,6 +104,8 @@ impl Mirror {
             running: JoinSet::new(),
             in_hand: Vec::new(),
             forget: Forget::default(),
+            live: Live::default(),
+            live_running: JoinSet::new(),
         };
         let mut trouble = Trouble::new("looking for runs to mirror");
         let mut tick = tokio::time::interval(PERIOD);
@@ -114,8 +123,15 @@ impl Mirror {
                         round.in_hand.clear();
                     }
                 },
+                Some(outcome) = round.live_running.join_next() => match outcome {
+                    Ok(outcome) => self.settle_live(&mut round, outcome),
+                    Err(error) => {
+                        tracing::error!(error = chain(&error), "writing a running run panicked");
+                        round.in_hand.clear();
+                    }
+                },
             }
-            match self.start_more(&mut round).await {
+            match self.start_all(&mut round).await {
                 Ok(()) => trouble.over(),
                 Err(error) => {
                     if !trouble.wait(&error, &stop).await {
@@ -125,7 +141,43 @@ impl Mirror {
             }
         }
         round.running.shutdown().await;
+        round.live_running.shutdown().await;
         round.leadership.give_up().await;
+    }
+
+    async fn start_all(&self, round: &mut Round) -> Result<(), FindError> {
+        self.start_more(round).await?;
+        self.start_live(round).await
+    }
+
+    async fn start_live(&self, round: &mut Round) -> Result<(), FindError> {
+        if !round.leadership.leading().await? {
+            return Ok(());
+        }
+        round.live.look(&self.copier.store).await?;
+        while round.live_running.len() < RUNNING_AT_ONCE {
+            let Some((job, progress)) = round.live.next() else { break };
+            if round.in_hand.contains(&job) {
+                continue;
+            }
+            let copier = self.copier.clone();
+            round.in_hand.push(job.clone());
+            round.live_running.spawn(async move {
+                let began = Instant::now();
+                let outcome = copier.copy_running(&job).await;
+                (job, progress, began, outcome)
+            });
+        }
+        Ok(())
+    }
+
+    fn settle_live(&self, round: &mut Round, (job, progress, began, outcome): LiveOutcome) {
+        round.in_hand.retain(|other| *other != job);
+        if matches!(outcome, Ok(false)) {
+            // Should another replica have mirrored it meanwhile, what was written here is older than that.
+            self.signals.record_changed_late(&job);
+        }
+        round.live.settle(job, progress, began, &outcome.map(drop));
     }
 
     async fn start_more(&self, round: &mut Round) -> Result<(), FindError> {

@@ -3,7 +3,7 @@
 use orcaops_common::bus::Bus;
 use orcaops_common::domain::event::EventBody;
 use orcaops_common::domain::log::LogStream::Stdout;
-use orcaops_common::domain::run::JobStatus;
+use orcaops_common::domain::run::{JobStatus, RunRecord};
 use serde_json::Value;
 
 use crate::support::{Fixture, Player, eventually, spec};
@@ -74,6 +74,56 @@ async fn an_ended_run_is_written_to_the_layout_and_its_record_follows_later_chan
     player.clean().await;
     eventually("the record is written again", async || {
         read_json(folder.join("run.json")).filter(|record| record["cleanup_status"] == "destroyed")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_under_way_is_written_as_its_steps_end_and_exact_in_the_end() {
+    let fixture = Fixture::start().await;
+    let job = fixture.submit(&spec("one")).await;
+    let mut player = Player::start(&fixture).await;
+    let folder = fixture.artifacts().join("one");
+    for steps in 1..=3 {
+        player.step(0, &format!("output {steps}\n")).await;
+        let written = eventually("the step is in the layout", async || {
+            let lines = std::fs::read_to_string(folder.join("steps.jsonl")).ok()?;
+            let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+            let record = read_json(folder.join("run.json"))?;
+            (lines.len() == steps && record["steps"].as_array()?.len() == steps).then_some((lines, record))
+        })
+        .await;
+        let (lines, record) = written;
+        assert_eq!(lines[steps - 1]["stdout"], format!("output {steps}\n"));
+        assert_eq!((&record["status"], &record["finished_at"]), (&"running".into(), &Value::Null));
+        assert!(!folder.join("logs").exists(), "the log is written at the end");
+    }
+    player.step(1, "the last\n").await;
+    player.finish(JobStatus::Failed).await;
+    fixture.mirrored(&job).await;
+    let record = |json| serde_json::from_value::<RunRecord>(json).unwrap();
+    let written = record(read_json(folder.join("run.json")).unwrap());
+    assert_eq!(written.status, JobStatus::Failed);
+    assert_eq!(written, record(fixture.record(&job).await));
+    assert_eq!(std::fs::read_to_string(folder.join("steps.jsonl")).unwrap().lines().count(), 4);
+}
+
+#[tokio::test]
+async fn a_new_attempts_steps_replace_those_of_the_attempt_before() {
+    let fixture = Fixture::start().await;
+    fixture.submit(&spec("one")).await;
+    let steps = fixture.artifacts().join("one/steps.jsonl");
+    let read = || std::fs::read_to_string(&steps).unwrap_or_default();
+    let mut first = Player::start(&fixture).await;
+    first.step(0, "first").await;
+    first.step(0, "first").await;
+    eventually("both steps are written", async || (read().lines().count() == 2).then_some(())).await;
+    first.say(EventBody::HandedBack { drain: true, reason: "the worker goes away".to_owned() }).await;
+    first.release().await;
+    let mut second = Player::start(&fixture).await;
+    second.step(0, "second").await;
+    eventually("the new step is all there is", async || {
+        (read().lines().count() == 1 && read().contains("second")).then_some(())
     })
     .await;
 }

@@ -68,7 +68,7 @@ pub enum LayoutError {
 
 impl LayoutError {
     /// An error of the system, with what was tried and with what.
-    pub(super) fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path, cause: io::Error) -> Self {
         let path = path.to_owned();
         match cause.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, cause },

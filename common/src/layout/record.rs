@@ -44,6 +44,24 @@ impl RunLayout {
         blocking(move || read_record(&folder)).await
     }
 
+    /// The folders that may hold a record, by their names. A root that does not exist has none.
+    ///
+    /// # Errors
+    /// The root can't be read.
+    pub async fn record_folders(&self) -> Result<Vec<PathBuf>, LayoutError> {
+        let root = self.root().to_owned();
+        blocking(move || folders(&root)).await
+    }
+
+    /// The record in one of these folders, if it has one.
+    ///
+    /// # Errors
+    /// It is there and can't be read.
+    pub async fn read_record_in(&self, folder: &Path) -> Result<Option<RunRecord>, LayoutError> {
+        let folder = folder.to_owned();
+        blocking(move || read_record(&folder)).await
+    }
+
     /// All records, by their folders' names, with the path of each. Folders without a record are passed
     /// over; a root that does not exist has none, and one that can't be read is an error of its own.
     pub async fn read_records(&self) -> Vec<(PathBuf, Result<RunRecord, LayoutError>)> {
@@ -57,6 +75,14 @@ impl RunLayout {
 }
 
 fn read_records(root: &Path) -> Result<Records, LayoutError> {
+    let record = |folder: PathBuf| match read_record(&folder) {
+        Ok(record) => record.map(|r| (folder.join(RECORD_FILE), Ok(r))),
+        Err(error) => Some((folder.join(RECORD_FILE), Err(error))),
+    };
+    Ok(folders(root)?.into_iter().filter_map(record).collect())
+}
+
+fn folders(root: &Path) -> Result<Vec<PathBuf>, LayoutError> {
     let failed = |e| LayoutError::io("read", root, e);
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
@@ -71,11 +97,7 @@ fn read_records(root: &Path) -> Result<Records, LayoutError> {
         }
     }
     folders.sort();
-    let record = |folder: PathBuf| match read_record(&folder) {
-        Ok(record) => record.map(|r| (folder.join(RECORD_FILE), Ok(r))),
-        Err(error) => Some((folder.join(RECORD_FILE), Err(error))),
-    };
-    Ok(folders.into_iter().filter_map(record).collect())
+    Ok(folders)
 }
 
 fn read_record(folder: &Path) -> Result<Option<RunRecord>, LayoutError> {

@@ -10,6 +10,7 @@ use orcaops_api::{Api, ApiConfig};
 use orcaops_common::bus::Bus;
 use orcaops_common::bus::in_process::InProcessBus;
 use orcaops_common::domain::id::JobId;
+use orcaops_common::domain::run::RunRecord;
 use orcaops_common::store::Store;
 use orcaops_common::store::sqlite::SqliteStore;
 use reqwest::{Body, Client, Method, StatusCode};
@@ -171,7 +172,10 @@ impl Fixture {
         let file = self.artifacts().join(job.as_str()).join("run.json");
         eventually("the mirror writes the run", async || {
             let waiting = self.store.unmirrored(&generation, 200).await.unwrap();
-            (file.exists() && waiting.iter().all(|(other, _)| other != job)).then_some(())
+            let written =
+                std::fs::read(&file).ok().and_then(|json| serde_json::from_slice::<RunRecord>(&json).ok());
+            let is_final = written.is_some_and(|record| record.status.is_terminal());
+            (is_final && waiting.iter().all(|(other, _)| other != job)).then_some(())
         })
         .await;
     }
