@@ -6,6 +6,8 @@ use orcaops_common::domain::run::{EndCause, JobStatus, RunRecord};
 pub(crate) const SUCCESS: u8 = 0;
 /// What was checked is not right.
 pub(crate) const NOT_VALID: u8 = 1;
+/// Some of what was to be done was done, and not all.
+pub(crate) const INCOMPLETE: u8 = 1;
 /// The job, or one of its steps, ran out of time.
 pub(crate) const TIMED_OUT: u8 = 124;
 /// OrcaOps failed, not the job: wrong use, no engine, no server, no such image.

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use orcaops_common::config::ConfigError;
+use orcaops_common::import::ImportError;
 use orcaops_common::telemetry::InvalidFilter;
 
 use crate::client::ClientError;
@@ -47,6 +48,9 @@ pub(crate) enum Failure {
         #[source]
         cause: ClientError,
     },
+    /// Runs can't be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// What there is to say can't be written.
     #[error("cannot write the output")]
     Output(#[source] std::io::Error),

@@ -77,10 +77,7 @@ pub(crate) struct Local {
 impl Local {
     /// A server for this machine.
     pub(crate) async fn dev(settings: &Settings) -> Result<Self, StartError> {
-        let store = match settings.layer().database_url.as_deref() {
-            Some(url) => store::connect(url).await.map_err(StartError::Store)?,
-            None => home_store(settings).await?,
-        };
+        let store = store(settings).await?;
         let config = worker_config(settings, settings.worker_name())?;
         let config = local(config, settings, settings.listen().ip());
         Self::start(settings, settings.listen(), store, Some(config)).await
@@ -196,6 +193,17 @@ async fn is_settled(store: &Arc<dyn Store>, bus: &Arc<dyn Bus>, job: &JobId) -> 
     let unmirrored = store.unmirrored(&generation, SETTLE_LOOK).await.ok()?;
     let pending = record.cleanup_status == Some(CleanupStatus::Pending);
     Some(!pending && unmirrored.iter().all(|(other, _)| other != job))
+}
+
+/// The database that the settings name; without one, the home folder's.
+pub(crate) async fn store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
+    match settings.layer().database_url.as_deref() {
+        Some(url) => {
+            settings.home().create()?;
+            store::connect(url).await.map_err(StartError::Store)
+        }
+        None => home_store(settings).await,
+    }
 }
 
 async fn home_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {

@@ -6,6 +6,7 @@ mod jobs;
 mod policy;
 mod ps;
 mod run;
+mod runs;
 mod sandbox;
 mod service;
 
@@ -19,6 +20,7 @@ pub(crate) use container::ContainerArgs;
 pub(crate) use jobs::{JobsArgs, JobsCommand, ListArgs, LogsArgs};
 pub(crate) use ps::PsArgs;
 pub(crate) use run::RunArgs;
+pub(crate) use runs::{ImportArgs, RunsArgs, RunsCommand};
 pub(crate) use sandbox::{FileArgs, SandboxArgs, SandboxCommand, SandboxRunArgs};
 pub(crate) use service::{ApiArgs, DevArgs, HealthArgs, LogArgs, WorkerArgs};
 
@@ -84,6 +86,8 @@ pub(crate) enum Command {
     Ps(PsArgs),
     /// Jobs that are kept under a name, in a file: list them, check them, run one
     Sandbox(SandboxArgs),
+    /// Take over runs from another installation
+    Runs(RunsArgs),
     /// Serve this machine: API and worker in one process, needs only Docker
     Dev(DevArgs),
     /// Serve the API of a fleet
@@ -112,6 +116,7 @@ impl Cli {
             Command::Sandbox(SandboxArgs { command: SandboxCommand::Run(args) }) => {
                 Layer { url: args.server.server.clone(), ..Layer::default() }
             }
+            Command::Runs(args) => args.layer(),
             Command::Dev(args) => args.layer(),
             Command::Api(args) => args.layer(),
             Command::Worker(args) => args.layer(),

@@ -30,7 +30,7 @@ fn the_arguments_hold_together() {
 
 #[test]
 fn help_of_every_command_is_as_documented() {
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 23] = [
         &["ps"],
         &[],
         &["run"],
@@ -45,6 +45,8 @@ fn help_of_every_command_is_as_documented() {
         &["sandbox", "list"],
         &["sandbox", "validate"],
         &["sandbox", "run"],
+        &["runs"],
+        &["runs", "import"],
         &["dev"],
         &["api"],
         &["worker"],

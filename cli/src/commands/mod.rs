@@ -9,6 +9,7 @@ mod jobs;
 mod ps;
 mod pulse;
 mod run;
+mod runs;
 mod sandbox;
 mod watch;
 mod worker;
@@ -42,6 +43,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<u8, Fai
         Command::Jobs(args) => jobs::run(args, settings).await,
         Command::Ps(args) => ps::run(args, settings).await,
         Command::Sandbox(args) => sandbox::run(args, settings).await,
+        Command::Runs(args) => runs::run(args, settings).await,
         Command::Dev(_) => dev::run(settings).await,
         Command::Api(_) => api::run(settings).await,
         Command::Worker(_) => worker::run(settings).await,

@@ -7,6 +7,7 @@ use orcaops_common::domain::container::Container;
 use orcaops_common::domain::job::JobCommand;
 use orcaops_common::domain::run::{ArtifactMetadata, JobStatus, RunRecord};
 use orcaops_common::domain::sandbox_file::Sandbox;
+use orcaops_common::import::{Item, LeftOut, Outcome};
 
 use super::measure;
 use super::style::Style;
@@ -105,6 +106,35 @@ pub(crate) fn sandboxes(sandboxes: &[Sandbox]) -> String {
     text(&table)
 }
 
+/// What became of runs that were to be imported, and how many went which way.
+pub(crate) fn imports(items: &[Item]) -> String {
+    if items.is_empty() {
+        return "no runs\n".to_owned();
+    }
+    let mut table = table(["JOB ID", "RESULT", "FILES", "NOTES"]);
+    let (mut imported, mut known, mut failed) = (0, 0, 0);
+    for item in items {
+        let row = match &item.outcome {
+            Outcome::Imported { artifacts, left_out } => {
+                imported += 1;
+                let note = |l: &LeftOut| format!("{} left out: {}", l.path, l.reason);
+                let notes = left_out.iter().map(note).collect::<Vec<_>>().join("\n");
+                ["imported".to_owned(), artifacts.to_string(), notes]
+            }
+            Outcome::Known => {
+                known += 1;
+                ["passed over".to_owned(), String::new(), "it is there already".to_owned()]
+            }
+            Outcome::Failed(reason) => {
+                failed += 1;
+                ["failed".to_owned(), String::new(), reason.clone()]
+            }
+        };
+        table.add_row([item.job.clone()].into_iter().chain(row));
+    }
+    format!("{}{imported} imported, {known} passed over, {failed} failed\n", text(&table))
+}
+
 /// How long a job ran, or has been running.
 pub(crate) fn duration(record: &RunRecord, now: DateTime<Utc>) -> String {
     let Some(started) = record.started_at else { return "-".to_owned() };
@@ -189,6 +219,20 @@ mod tests {
         job   alpine  2 min 0 s  never_remove                        echo 'a b'
         ");
         assert_eq!(sandboxes(&[]), "no sandboxes\n");
+    }
+
+    #[test]
+    fn imports_are_told_run_by_run() {
+        let item = |job: &str, outcome| Item { job: job.to_owned(), outcome };
+        let left = |path: &str, reason: &str| LeftOut { path: path.to_owned(), reason: reason.to_owned() };
+        let two = vec![left("app", "it is missing"), left("x", "it is a link")];
+        let items = [
+            item("build-42", Outcome::Imported { artifacts: 3, left_out: Vec::new() }),
+            item("fail-7", Outcome::Imported { artifacts: 0, left_out: two }),
+            item("slow-1", Outcome::Known),
+            item("stop-me", Outcome::Failed("it is running".to_owned())),
+        ];
+        insta::assert_snapshot!(imports(&items), @"");
     }
 
     #[test]
