@@ -97,8 +97,9 @@ impl Copier {
 
     /// Writes the record of a mirrored run again. One that is not mirrored yet will be as it is then.
     pub(super) async fn refresh(&self, job: &JobId) -> Result<(), CopyError> {
-        // The mirror writes the log before the record: without one, the record will be new enough.
-        if self.layout.read_log(job).await?.is_some()
+        // A record that says that its run has ended is written last: until then it will be new enough.
+        let written = self.layout.read_record(job).await?;
+        if written.is_some_and(|written| written.status.is_terminal())
             && let Some(record) = self.store.run(job).await?.filter(|r| r.status.is_terminal())
         {
             self.layout.write_record(&record).await?;

@@ -232,7 +232,15 @@ mod tests {
             item("slow-1", Outcome::Known),
             item("stop-me", Outcome::Failed("it is running".to_owned())),
         ];
-        insta::assert_snapshot!(imports(&items), @"");
+        insta::assert_snapshot!(imports(&items), @r"
+        JOB ID    RESULT       FILES  NOTES
+        build-42  imported     3
+        fail-7    imported     0      app left out: it is missing
+                                      x left out: it is a link
+        slow-1    passed over         it is there already
+        stop-me   failed              it is running
+        2 imported, 1 passed over, 1 failed
+        ");
     }
 
     #[test]

@@ -29,8 +29,11 @@ use crate::registry::StopSignal;
 const MAX_FILES: u32 = 20_000;
 /// The most bytes that a job may leave behind, in all.
 const MAX_BYTES: u64 = 10 * 1024 * 1024 * 1024;
-/// How long init may look for files before it sends the first, and the bus may take to put a whole file away.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long init may look for files before it sends the first.
+const SEARCH: Duration = Duration::from_secs(10 * 60);
+/// How much a second the slowest disk that is waited for writes, in bytes. A bus may hold all of a file before it
+/// puts it away.
+const SLOWEST_DISK: u64 = 8 * 1024 * 1024;
 /// How many pieces of a file may wait for the bus; with none left the container has to wait.
 const QUEUE: usize = 16;
 /// How much one event may say about artifacts, in bytes of names.
@@ -123,7 +126,7 @@ async fn receive(
     let mut bytes = 0u64;
     let mut transfer: Option<Transfer> = None;
     // What a background process printed before it was ended is no progress: only files are.
-    let mut deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + SEARCH;
     loop {
         let message = timeout_at(deadline, session.next()).await;
         let message =
@@ -149,7 +152,7 @@ async fn receive(
             }
             (FromInit::ArtifactEnd(end), Some(_)) => {
                 if let Some(open) = transfer.take() {
-                    artifacts.push(close(open, &end).await?);
+                    artifacts.push(close(open, &end, stall).await?);
                     deadline = Instant::now() + stall;
                 }
             }
@@ -189,12 +192,17 @@ fn open(bus: &Arc<dyn Bus>, attempt: &RunningAttempt, begin: ArtifactBegin) -> T
     Transfer { begin, pieces, object }
 }
 
-async fn close(transfer: Transfer, end: &ArtifactEnd) -> Result<ArtifactMetadata, Interrupt> {
+async fn close(
+    transfer: Transfer,
+    end: &ArtifactEnd,
+    stall: Duration,
+) -> Result<ArtifactMetadata, Interrupt> {
     let Transfer { begin, pieces, object } = transfer;
     drop(pieces);
     let path = begin.path;
     let failed = |why: &str| lost(format!("artifact {path:?} could not be stored: {why}"));
-    let stored = match tokio::time::timeout(PATIENCE, object).await {
+    let patience = stall + Duration::from_secs(end.size / SLOWEST_DISK);
+    let stored = match tokio::time::timeout(patience, object).await {
         Ok(Ok(Ok(stored))) => stored,
         Ok(Ok(Err(e))) => return Err(failed(&chain(&e))),
         Ok(Err(e)) => return Err(failed(&e.to_string())),

@@ -18,7 +18,7 @@ mod job;
 mod lease;
 mod log;
 mod object;
-mod patient;
+mod object_reader;
 mod stream;
 
 use std::time::Duration;

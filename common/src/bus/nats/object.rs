@@ -1,17 +1,11 @@
 //! Objects: the object store of JetStream.
 
-use std::time::Duration;
-
-use async_nats::jetstream::object_store::{self, DeleteErrorKind, GetErrorKind, InfoErrorKind};
+use async_nats::jetstream::object_store::{self, DeleteErrorKind, InfoErrorKind};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE;
 
-use super::NatsBus;
-use super::patient::Patient;
+use super::{NatsBus, object_reader};
 use crate::bus::{BusError, ByteReader, ObjectInfo};
-
-/// How long the server may take for the next bytes. Those of an object that was replaced never come.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 impl NatsBus {
     pub(super) async fn store_object(
@@ -25,18 +19,22 @@ impl NatsBus {
     }
 
     pub(super) async fn open_object(&self, name: &str) -> Result<(ObjectInfo, ByteReader), BusError> {
-        match self.bucket().await?.get(name).await {
-            // The driver compares the hash when the last byte is read.
-            Ok(object) => Ok((info(name, object.info())?, Box::pin(Patient::new(object, PATIENCE)))),
-            Err(e) if matches!(e.kind(), GetErrorKind::NotFound) => Err(BusError::no_object(name)),
-            Err(e) => Err(self.unavailable(e)),
-        }
+        let found = self.found_object(name).await?;
+        let object = info(name, &found)?;
+        let stream = self.jetstream.get_stream_no_info(object_reader::stream_name()).await;
+        let stream = stream.map_err(|e| self.unavailable(e))?;
+        let content = object_reader::read(stream, &found, object.sha256.clone());
+        Ok((object, content))
     }
 
     pub(super) async fn info_of_object(&self, name: &str) -> Result<ObjectInfo, BusError> {
+        info(name, &self.found_object(name).await?)
+    }
+
+    async fn found_object(&self, name: &str) -> Result<object_store::ObjectInfo, BusError> {
         match self.bucket().await?.info(name).await {
             Ok(found) if found.deleted => Err(BusError::no_object(name)),
-            Ok(found) => info(name, &found),
+            Ok(found) => Ok(found),
             Err(e) if matches!(e.kind(), InfoErrorKind::NotFound) => Err(BusError::no_object(name)),
             Err(e) => Err(self.unavailable(e)),
         }
