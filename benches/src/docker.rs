@@ -67,3 +67,18 @@ pub(crate) async fn piped(command: &str) -> Result<(u64, Duration)> {
     ensure!(child.wait().await?.success(), "docker run failed");
     Ok((bytes, started.elapsed()))
 }
+
+/// How long `docker cp` takes to bring a file here that a command has made in a container.
+pub(crate) async fn copied(command: &str, file: &str) -> Result<Duration> {
+    let container = Running::start().await?;
+    let copied = async {
+        container.exec(command).await?;
+        let folder = tempfile::tempdir()?;
+        let target = folder.path().join("file");
+        let target = target.to_str().context("a path that is no text")?;
+        timed(&["cp", &format!("{}:{file}", container.id), target]).await
+    };
+    let copied = copied.await;
+    container.end().await?;
+    copied
+}

@@ -3,6 +3,7 @@
 //! Usage: `orcaops-bench [--json FILE] [--rounds N] [--only TOPIC]`. It starts its own fleet from the `orcaops` binary that lies
 //! beside it, with servers of its own, and ends all of it.
 
+mod artifacts;
 mod docker;
 mod jobs;
 mod output;
@@ -23,7 +24,7 @@ struct Options {
 }
 
 /// What can be measured, in this order.
-const TOPICS: [&str; 5] = ["cold", "step", "many", "submit", "output"];
+const TOPICS: [&str; 6] = ["cold", "step", "many", "submit", "output", "artifacts"];
 /// How many jobs the worker runs at once: what parallel `docker run` does best with.
 const SLOTS: u32 = 8;
 
@@ -54,7 +55,8 @@ async fn measure(fleet: &Fleet, worker: &Process, options: &Options) -> Result<(
             "step" => jobs::further_step(fleet, options.rounds).await?,
             "many" => jobs::throughput(fleet, few).await?,
             "submit" => submits::rate(fleet, few).await?,
-            _ => output::rate(fleet, few).await?,
+            "output" => output::rate(fleet, few).await?,
+            _ => artifacts::rate(fleet, few).await?,
         };
         println!("{}", comparison.row());
         comparisons.push(comparison);
