@@ -11,7 +11,7 @@ use orcaops_init::codec::MAX_DATA;
 use orcaops_init::message::{ArtifactBegin, ArtifactEnd, Collect, Collected, FromInit};
 use sha2::{Digest, Sha256};
 
-use super::names::Names;
+use super::names::{Names, is_own};
 use super::pattern::{EXCEPT, Exclusion, Pattern};
 use super::walk::{Found, Walk};
 use crate::output::{Outgoing, clip};
@@ -118,6 +118,9 @@ impl Collection {
                 self.has_matched = true;
                 let name = walk.pattern().name(&source);
                 match (source.to_str(), name.to_str()) {
+                    (_, Some(name)) if is_own(name) => {
+                        self.skip(&source.to_string_lossy(), "names that start like that are OrcaOps' own");
+                    }
                     (Some(text), Some(name)) => {
                         let matched = Match { source: text.to_owned(), preferred_name: name.to_owned() };
                         self.found.entry(real).or_insert(matched);

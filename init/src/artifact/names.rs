@@ -6,8 +6,15 @@ use std::collections::HashSet;
 const RESERVED_FILES: [&str; 2] = ["run.json", "steps.jsonl"];
 /// The folder that the run layout keeps logs in.
 const RESERVED_FOLDER: &str = "logs";
+/// What the names of unfinished files in the run layout start with.
+const TEMPORARY_PREFIX: &str = ".orcaops-tmp-";
 /// Goes before a full path that is taken as well.
 const PREFIX: &str = "_/";
+
+/// Whether no artifact can have that name, whatever goes before it.
+pub(crate) fn is_own(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with(TEMPORARY_PREFIX))
+}
 
 /// The names that have been given.
 #[derive(Default)]

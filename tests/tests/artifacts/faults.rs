@@ -32,7 +32,7 @@ async fn result(command: &str, fault: Fault) -> Result<Finished> {
     config.fleet = fleet;
     config.artifacts_stall = STALL;
     config.drain_grace = Duration::ZERO;
-    let mut spec = JobSpec::new(&test_image(), vec![JobCommand::shell(command)]);
+    let mut spec = JobSpec::new(test_image(), vec![JobCommand::shell(command)]);
     spec.artifacts = vec!["/tmp/file".to_owned()];
     let job = JobMessage {
         job_id: JobId::new("job")?,

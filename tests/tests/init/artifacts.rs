@@ -104,13 +104,14 @@ async fn names_that_clash_or_are_reserved_become_full_paths() {
 
 #[tokio::test]
 async fn what_cannot_be_taken_is_named_with_its_reason() {
-    let files = "mkfifo pipe; ln -s /etc/passwd link; ln -s / dir; touch $(printf 'bad\\377name') fine";
+    let files = "mkfifo pipe; ln -s /etc/passwd link; ln -s / dir; touch $(printf 'bad\\377name') fine .orcaops-tmp-x";
     let mut c = with_files(files).await;
     let (artifacts, mut collected) = collect(&mut c, &["*", "nothing/*", "none", "/proc/1/*", "../x"]).await;
     assert_eq!(names(&artifacts).into_keys().collect::<Vec<_>>(), ["fine"]);
     collected.skipped.sort();
     let reasons = [
         "/proc/1: no artifacts are taken from there",
+        "/work/.orcaops-tmp-x: names that start like that are OrcaOps' own",
         "/work/bad\u{fffd}name: its name is not UTF-8",
         "/work/dir: it is a symbolic link",
         "/work/link: it is a symbolic link",
