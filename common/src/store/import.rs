@@ -6,7 +6,7 @@ use super::changes::{AttemptChange, AttemptEnd, Changes, NewArtifact, NewStep, O
 use super::stamp::Stamp;
 use super::stored_form;
 use crate::domain::id::{AttemptId, JobId, WorkerName};
-use crate::domain::run::{ArtifactMetadata, RunRecord, StepResult};
+use crate::domain::run::{ArtifactMetadata, CleanupStatus, RunRecord, StepResult};
 
 /// The attempt that an imported run's steps and artifacts belong to.
 pub(super) const ATTEMPT: AttemptId = AttemptId { dispatch: 1, delivery: 1 };
@@ -37,6 +37,8 @@ pub fn imported_form(record: &RunRecord) -> RunRecord {
         error: record.error.as_deref().map(stored_form::text),
         notes: stored_form::notes(&record.notes),
         waiting_reason: None,
+        // Nobody here will remove it, or ever hear that it was.
+        cleanup_status: record.cleanup_status.filter(|status| *status != CleanupStatus::Pending),
         ..record.clone()
     }
 }

@@ -1,5 +1,7 @@
 //! Taking over records of runs that ended elsewhere.
 
+use std::time::Duration;
+
 use chrono::{TimeDelta, Utc};
 
 use super::Database;
@@ -121,6 +123,16 @@ pub async fn nothing_happens_to_an_imported_run_any_more(database: Database) {
     assert_eq!(record_of(&store, &given.job_id).await, imported_form(&given));
     store.delete(&given.job_id).await.unwrap();
     assert_eq!(store.import(&given).await.unwrap(), Import::New);
+}
+
+/// Its container was left to workers that are not here.
+pub async fn an_imported_runs_container_is_no_longer_waited_for(database: Database) {
+    let store = database.open().await;
+    let mut given = old("a", JobStatus::Success);
+    given.cleanup_status = Some(CleanupStatus::Pending);
+    assert_eq!(store.import(&given).await.unwrap(), Import::New);
+    assert_eq!(record_of(&store, &given.job_id).await.cleanup_status, None);
+    assert!(store.unsettled(Duration::ZERO, ALL).await.unwrap().is_empty());
 }
 
 /// Of two that import at once, one does.

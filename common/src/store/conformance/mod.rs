@@ -91,6 +91,7 @@ macro_rules! store_conformance {
                 an_id_that_is_taken_stays_as_it_is,
                 a_run_that_has_not_ended_is_not_imported,
                 nothing_happens_to_an_imported_run_any_more,
+                an_imported_runs_container_is_no_longer_waited_for,
                 imports_at_once_take_a_record_over_once,
             ]
             lease [
