@@ -53,7 +53,7 @@ async fn send_and_watch(
     packed: &Packed,
     interrupt: &mut Option<Interrupt>,
 ) -> Result<u8, Failure> {
-    words::say(&format!("sending {} files, {}", packed.files, measure::bytes(packed.bytes)));
+    words::say(&format!("sending {}, {}", measure::files(packed.files), measure::bytes(packed.bytes)));
     let wishes = Wishes { follow: true, json: args.json, detach: args.detach, download: None };
     let submit = async || client.build(request, &packed.tar).await;
     see_to_its_end(client, job, &wishes, submit, interrupt).await

@@ -51,7 +51,7 @@ async fn upload_and_submit(
     interrupt: &mut Option<Interrupt>,
 ) -> Result<u8, Failure> {
     if let Some(packed) = packed {
-        words::say(&format!("uploading {} files, {}", packed.files, measure::bytes(packed.bytes)));
+        words::say(&format!("uploading {}, {}", measure::files(packed.files), measure::bytes(packed.bytes)));
         spec::add_upload(&mut spec, client.upload(&packed.tar).await?);
     }
     let wishes =
