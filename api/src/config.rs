@@ -25,8 +25,9 @@ pub struct ApiConfig {
     /// How long after the last replica's end the bus' data counts as lost, so that runs it carried are
     /// dispatched again under another generation.
     pub bus_lease: Duration,
-    /// How long after a run's end its worker is waited for to say what became of the container. It tries to
-    /// remove it, and to say so, for 30 s each.
+    /// How long after a run's end its worker is waited for to say what became of the container (it tries to
+    /// remove it, and to say so, for 30 s each), and how long a silent worker is waited for to end a cancelled
+    /// run.
     pub settle_after: Duration,
 }
 

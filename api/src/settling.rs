@@ -1,6 +1,7 @@
-//! Finds out what became of containers whose worker never said.
+//! Settles what dead workers left open: runs that a user cancelled, and what became of containers.
 //!
-//! A worker says so when it has removed a container, or kept it. One that dies in between leaves a record that
+//! A cancelled run whose worker is dead need not wait until another worker gets its job, only to hear that it is
+//! cancelled. And a worker says when it has removed a container, or kept it. One that dies in between leaves a record that
 //! has ended and does not know. Workers are asked which containers there are; what nobody has is gone.
 
 use std::sync::Arc;
@@ -65,6 +66,10 @@ impl Settling {
     async fn round(&self, leadership: &mut Leadership) -> Result<(), StoreError> {
         if !leadership.leading().await? {
             return Ok(());
+        }
+        for job in self.store.end_cancelled(self.after, BATCH).await? {
+            tracing::info!(job.id = %job, "ended a cancelled run whose worker is dead");
+            self.signals.run_may_have_ended(&job);
         }
         let runs = self.store.unsettled(self.after, BATCH).await?;
         if runs.is_empty() {

@@ -113,3 +113,15 @@ async fn what_became_of_a_container_whose_worker_never_said_is_found_out() {
     let seen = fixture.get(&format!("/orcaops/jobs/{seen}")).await.json();
     assert_eq!(seen["record"]["cleanup_status"], "pending", "it is there yet");
 }
+
+#[tokio::test]
+async fn a_cancelled_run_of_a_dead_worker_ends_though_nobody_takes_it() {
+    let fixture =
+        Fixture::start_with(|config| config.settle_after = std::time::Duration::from_millis(200)).await;
+    let job = fixture.submit(&spec("one")).await;
+    let _dead = Player::start(&fixture).await;
+    fixture.record_when(&job, "it runs", |r| r["status"] == "running").await;
+    fixture.post(&format!("/orcaops/jobs/{job}/cancel"), &json!({})).await;
+    let record = fixture.record_when(&job, "it ends", |r| r["status"] == "cancelled").await;
+    assert_eq!(record["end_cause"], "cancelled");
+}

@@ -97,6 +97,11 @@ pub trait Store: Send + Sync + 'static {
     /// Notes that a run's files are mirrored.
     async fn mirrored(&self, job: &JobId) -> Result<(), StoreError>;
 
+    /// Ends as cancelled those running runs that a user asked to cancel longer than `silent_for` ago, and whose
+    /// worker has not been heard of for as long: it is dead, and its container with it. At most `limit`; says
+    /// which.
+    async fn end_cancelled(&self, silent_for: Duration, limit: u32) -> Result<Vec<JobId>, StoreError>;
+
     /// Runs that ended longer than `older_than` ago and whose container's end is not known, oldest first.
     async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError>;
 

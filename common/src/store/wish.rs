@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Cancelled;
-use super::changes::Changes;
+use super::changes::{Changes, Outcome};
 use super::held::HeldRun;
 use super::stamp::Stamp;
 use crate::domain::run::{EndCause, JobStatus};
@@ -30,4 +30,12 @@ pub(super) fn cancel(mut run: HeldRun, at: DateTime<Utc>) -> (Cancelled, Changes
     let cancelled = Cancelled { decision, status: run.status, running };
     let runs = if decision == CancelDecision::AlreadyTerminal { Vec::new() } else { vec![run] };
     (cancelled, Changes { runs, ..Changes::default() })
+}
+
+/// Ends a run that its worker will never end, as its user wished.
+pub(super) fn end_unheard(mut run: HeldRun, changes: &mut Changes) {
+    let at = run.now;
+    changes.end_current(&run, Outcome::Cancelled, None, at);
+    run.end(JobStatus::Cancelled, EndCause::Cancelled, None, at);
+    changes.runs.push(run);
 }

@@ -98,6 +98,9 @@ impl Store for FaultyStore {
     ) -> Result<Vec<(JobId, Option<AttemptId>)>, StoreError> {
         self.here()?.unmirrored(generation, limit).await
     }
+    async fn end_cancelled(&self, silent_for: Duration, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.here()?.end_cancelled(silent_for, limit).await
+    }
     async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
         self.here()?.unsettled(older_than, limit).await
     }

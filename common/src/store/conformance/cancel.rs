@@ -1,12 +1,14 @@
 //! Users' wishes to cancel.
 
-use chrono::Utc;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
 use futures_util::future::join;
 
 use super::Database;
 use super::story::{
-    GENERATION, attempt, due_now, finish, finished, handed_back, job, micros, record_of, run_to_end, start,
-    submit, tell, worker,
+    ALL, GENERATION, attempt, due_now, finish, finished, handed_back, heartbeat, job, micros, record_of,
+    run_to_end, start, submit, tell, worker,
 };
 use crate::domain::event::EventBody;
 use crate::domain::run::{CleanupStatus, EndCause, JobStatus};
@@ -130,4 +132,34 @@ pub async fn wishes_and_starts_at_once_leave_one_truth(database: Database) {
             CancelDecision::AlreadyTerminal => panic!("nothing ended it"),
         }
     }
+}
+
+/// At once: what the worker might still say is late.
+pub async fn a_running_run_whose_worker_is_dead_ends_as_its_user_wished(database: Database) {
+    let store = database.open().await;
+    let (wished, other) = (submit(&store, "a").await, submit(&store, "b").await);
+    for job in [&wished, &other] {
+        start(&store, job, attempt(1, 1)).await;
+    }
+    store.cancel(&wished, Utc::now() - TimeDelta::hours(2)).await.unwrap();
+    assert_eq!(store.end_cancelled(Duration::from_secs(3 * 3600), ALL).await.unwrap(), []);
+    let ended = store.end_cancelled(Duration::from_secs(3600), ALL).await.unwrap();
+    assert_eq!(ended, [wished.clone()]);
+    let record = record_of(&store, &wished).await;
+    assert_eq!((record.status, record.end_cause), (JobStatus::Cancelled, Some(EndCause::Cancelled)));
+    assert_eq!(record_of(&store, &other).await.status, JobStatus::Running, "nobody wished that");
+    let late = tell(&store, &wished, attempt(1, 2), EventBody::Started).await;
+    assert_eq!(late, Recorded::Refused(Refusal::Final));
+    assert_eq!(store.end_cancelled(Duration::from_secs(3600), ALL).await.unwrap(), []);
+}
+
+/// It is told with its next heartbeat, if it was not before.
+pub async fn a_running_run_whose_worker_lives_is_left_to_it(database: Database) {
+    let store = database.open().await;
+    let job = submit(&store, "a").await;
+    start(&store, &job, attempt(1, 1)).await;
+    store.heartbeat(&heartbeat("w1", &[(&job, attempt(1, 1))])).await.unwrap();
+    store.cancel(&job, Utc::now() - TimeDelta::hours(2)).await.unwrap();
+    assert_eq!(store.end_cancelled(Duration::from_secs(3600), ALL).await.unwrap(), []);
+    assert_eq!(record_of(&store, &job).await.status, JobStatus::Running);
 }

@@ -40,6 +40,8 @@ macro_rules! store_conformance {
                 an_attempt_handed_back_after_the_wish_is_not_tried_again,
                 a_result_reported_after_the_wish_counts,
                 wishes_and_starts_at_once_leave_one_truth,
+                a_running_run_whose_worker_is_dead_ends_as_its_user_wished,
+                a_running_run_whose_worker_lives_is_left_to_it,
             ]
             cleanup [
                 a_run_is_unsettled_until_its_containers_end_is_known,

@@ -97,6 +97,10 @@ impl Store for PostgresStore {
         self.bounded(mirror::mirrored(&self.pool, job)).await
     }
 
+    async fn end_cancelled(&self, silent_for: Duration, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.bounded(cancel::end_cancelled(&self.pool, silent_for, limit)).await
+    }
+
     async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
         self.bounded(cleanup::unsettled(&self.pool, older_than, limit)).await
     }

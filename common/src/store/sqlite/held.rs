@@ -48,6 +48,28 @@ pub(super) async fn hold_abandoned(
     runs(rows.fetch_all(connection).await?)
 }
 
+const HOLD_CANCELLED: &str = concat!(
+    "SELECT ",
+    held_columns!(),
+    ", ",
+    now!(),
+    " AS now FROM runs WHERE status = 'running' AND cancel_requested_at < ",
+    now!(),
+    " - ?1 AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.name = runs.worker AND workers.seen_at > ",
+    now!(),
+    " - ?1) ORDER BY job_id LIMIT ?2"
+);
+
+/// Runs that a user asked to cancel longer than so many microseconds ago, of workers silent for as long.
+pub(super) async fn hold_cancelled(
+    connection: &mut SqliteConnection,
+    silent_for: i64,
+    limit: u32,
+) -> Result<Vec<HeldRun>, Failure> {
+    let rows = sqlx::query_as(HOLD_CANCELLED).bind(silent_for).bind(i64::from(limit));
+    runs(rows.fetch_all(connection).await?)
+}
+
 fn runs(rows: Vec<HeldRow>) -> Result<Vec<HeldRun>, Failure> {
     rows.into_iter().map(HeldRun::try_from).collect()
 }

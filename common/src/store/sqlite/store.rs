@@ -97,6 +97,10 @@ impl Store for SqliteStore {
         self.bounded(mirror::mirrored(&self.writer, job)).await
     }
 
+    async fn end_cancelled(&self, silent_for: Duration, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.bounded(cancel::end_cancelled(&self.writer, silent_for, limit)).await
+    }
+
     async fn unsettled(&self, older_than: Duration, limit: u32) -> Result<Vec<Unsettled>, StoreError> {
         self.bounded(cleanup::unsettled(&self.readers, older_than, limit)).await
     }
