@@ -210,6 +210,43 @@ async fn a_lease_on_what_the_server_has_lost_is_no_lease() -> Result<()> {
     Ok(())
 }
 
+/// How many messages the bucket of objects holds: an object's chunks, and one that describes it.
+async fn messages_of_objects(nats: &Nats) -> Result<u64> {
+    let jetstream = async_nats::jetstream::new(async_nats::connect(nats.url()).await?);
+    Ok(jetstream.get_stream("OBJ_orcaops-objects").await?.cached_info().state.messages)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_an_object_that_is_replaced_or_broken_off() -> Result<()> {
+    let nats = Nats::start().await;
+    let bus = NatsBus::connect(nats.url()).await?;
+    let piece = bytes::Bytes::from(vec![7; 1 << 20]);
+    for _ in 0..2 {
+        bus.put_object("whole", Box::pin(std::io::Cursor::new(piece.clone()))).await?;
+    }
+    until("the first one's chunks are gone", Duration::from_secs(30), async || {
+        messages_of_objects(&nats).await.is_ok_and(|messages| messages == 5)
+    })
+    .await?;
+
+    let pieces = vec![Ok(piece.clone()), Err(std::io::Error::other("the rest is gone"))];
+    let fails = tokio_util::io::StreamReader::new(futures_util::stream::iter(pieces));
+    assert!(bus.put_object("fails", Box::pin(fails)).await.is_err());
+    let silent = futures_util::stream::iter([std::io::Result::Ok(piece)]).chain(futures_util::stream::pending());
+    let silent = tokio_util::io::StreamReader::new(silent);
+    let mut storing = bus.put_object("silent", Box::pin(silent));
+    until("its first chunks are stored", Duration::from_secs(30), async || {
+        let _ = futures_util::poll!(&mut storing);
+        messages_of_objects(&nats).await.is_ok_and(|messages| messages >= 8)
+    })
+    .await?;
+    drop(storing);
+    until("the chunks of both are gone", Duration::from_secs(30), async || {
+        messages_of_objects(&nats).await.is_ok_and(|messages| messages == 5)
+    })
+    .await
+}
+
 async fn write_end(bus: &NatsBus, job: &JobId, delivery: u32) -> Result<()> {
     until("the log is written", Duration::from_secs(30), async || {
         let attempt = AttemptId { dispatch: 1, delivery };

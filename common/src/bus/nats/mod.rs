@@ -19,6 +19,7 @@ mod lease;
 mod log;
 mod object;
 mod object_reader;
+mod object_writer;
 mod stream;
 
 use std::time::Duration;

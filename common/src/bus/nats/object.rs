@@ -1,29 +1,40 @@
 //! Objects: the object store of JetStream.
 
 use async_nats::jetstream::object_store::{self, DeleteErrorKind, InfoErrorKind};
+use async_nats::jetstream::stream::Stream;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE;
 
-use super::{NatsBus, object_reader};
+use super::{NatsBus, object_reader, object_writer};
 use crate::bus::{BusError, ByteReader, ObjectInfo};
 
 impl NatsBus {
-    pub(super) async fn store_object(
-        &self,
-        name: &str,
-        mut content: ByteReader,
-    ) -> Result<ObjectInfo, BusError> {
+    pub(super) async fn store_object(&self, name: &str, content: ByteReader) -> Result<ObjectInfo, BusError> {
         let bucket = self.bucket().await?;
-        let stored = bucket.put(name, &mut content).await.map_err(|e| self.unavailable(e))?;
+        let stream = self.objects().await?;
+        let writing = object_writer::write(&self.jetstream, &stream, name, content);
+        let (before, stored) = tokio::join!(bucket.info(name), writing);
+        let stored = stored.map_err(|e| self.unavailable(e))?;
+        // Asked at once with the writing, the server may know the new one already.
+        if let Ok(before) = before
+            && before.nuid != stored.nuid
+            && let Err(error) = object_writer::purge(&stream, &before.nuid).await
+        {
+            // They belong to no object any more, and go with the bucket's age limit.
+            tracing::debug!(object = name, %error, "chunks of a replaced object are left");
+        }
         info(name, &stored)
+    }
+
+    async fn objects(&self) -> Result<Stream<()>, BusError> {
+        let stream = self.jetstream.get_stream_no_info(object_reader::stream_name()).await;
+        stream.map_err(|e| self.unavailable(e))
     }
 
     pub(super) async fn open_object(&self, name: &str) -> Result<(ObjectInfo, ByteReader), BusError> {
         let found = self.found_object(name).await?;
         let object = info(name, &found)?;
-        let stream = self.jetstream.get_stream_no_info(object_reader::stream_name()).await;
-        let stream = stream.map_err(|e| self.unavailable(e))?;
-        let content = object_reader::read(stream, &found, object.sha256.clone());
+        let content = object_reader::read(self.objects().await?, &found, object.sha256.clone());
         Ok((object, content))
     }
 
