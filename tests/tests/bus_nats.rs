@@ -232,7 +232,8 @@ async fn nothing_is_left_of_an_object_that_is_replaced_or_broken_off() -> Result
     let pieces = vec![Ok(piece.clone()), Err(std::io::Error::other("the rest is gone"))];
     let fails = tokio_util::io::StreamReader::new(futures_util::stream::iter(pieces));
     assert!(bus.put_object("fails", Box::pin(fails)).await.is_err());
-    let silent = futures_util::stream::iter([std::io::Result::Ok(piece)]).chain(futures_util::stream::pending());
+    let silent =
+        futures_util::stream::iter([std::io::Result::Ok(piece)]).chain(futures_util::stream::pending());
     let silent = tokio_util::io::StreamReader::new(silent);
     let mut storing = bus.put_object("silent", Box::pin(silent));
     until("its first chunks are stored", Duration::from_secs(30), async || {

@@ -61,7 +61,7 @@ pub(super) async fn write(
     let subject = format!("$O.{BUCKET}.M.{}", BASE64_URL_SAFE.encode(name));
     let payload = serde_json::to_vec(&info)?;
     jetstream.publish_with_headers(subject, headers, payload.into()).await?.await?;
-    unfinished.is_finished();
+    unfinished.finish();
     Ok(info)
 }
 
@@ -128,7 +128,7 @@ struct Unfinished {
 }
 
 impl Unfinished {
-    fn is_finished(mut self) {
+    fn finish(mut self) {
         self.subject = None;
     }
 }

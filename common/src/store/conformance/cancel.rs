@@ -144,7 +144,7 @@ pub async fn a_running_run_whose_worker_is_dead_ends_as_its_user_wished(database
     store.cancel(&wished, Utc::now() - TimeDelta::hours(2)).await.unwrap();
     assert_eq!(store.end_cancelled(Duration::from_secs(3 * 3600), ALL).await.unwrap(), []);
     let ended = store.end_cancelled(Duration::from_secs(3600), ALL).await.unwrap();
-    assert_eq!(ended, [wished.clone()]);
+    assert_eq!(ended, std::slice::from_ref(&wished));
     let record = record_of(&store, &wished).await;
     assert_eq!((record.status, record.end_cause), (JobStatus::Cancelled, Some(EndCause::Cancelled)));
     assert_eq!(record_of(&store, &other).await.status, JobStatus::Running, "nobody wished that");
