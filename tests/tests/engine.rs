@@ -74,6 +74,8 @@ async fn an_engine_that_does_not_answer_fails_the_attempt_and_not_the_worker() -
         );
         let error = record["error"].as_str().context("no error")?;
         assert!(error.contains(what) && error.contains("did not answer within 60 s"), "{error}");
+        // Else the proxy might pass on what nobody waits for any more, and the engine make a container of it.
+        until("the worker has hung up", PATIENCE, async || proxy.held() == 0).await?;
         proxy.heal();
         let next = laptop.client.run(&shell(&["true"])).await?;
         assert_eq!(next["status"], "success", "{next:#}");
