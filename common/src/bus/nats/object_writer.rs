@@ -10,6 +10,7 @@ use std::error::Error;
 use async_nats::HeaderMap;
 use async_nats::header::NATS_ROLLUP;
 use async_nats::jetstream::Context;
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::object_store::{ObjectInfo, ObjectOptions};
 use async_nats::jetstream::stream::Stream;
 use base64::Engine as _;
@@ -40,8 +41,12 @@ pub(super) async fn write(
     content: ByteReader,
 ) -> Result<ObjectInfo, WriteError> {
     let nuid = uuid::Uuid::new_v4().simple().to_string();
-    let unfinished = Unfinished { subject: Some(chunks_of(&nuid)), stream: stream.clone() };
-    let stored = send(jetstream, &chunks_of(&nuid), content).await?;
+    let mut unfinished = Unfinished {
+        subject: Some(chunks_of(&nuid)),
+        stream: stream.clone(),
+        under_way: VecDeque::with_capacity(UNDER_WAY),
+    };
+    let stored = send(jetstream, &chunks_of(&nuid), content, &mut unfinished.under_way).await?;
     let info = ObjectInfo {
         name: name.to_owned(),
         description: None,
@@ -82,9 +87,14 @@ struct Sent {
     sha256: Sha256,
 }
 
-async fn send(jetstream: &Context, subject: &str, mut content: ByteReader) -> Result<Sent, WriteError> {
+/// What waits in `under_way` has not been acknowledged yet.
+async fn send(
+    jetstream: &Context,
+    subject: &str,
+    mut content: ByteReader,
+    under_way: &mut VecDeque<PublishAckFuture>,
+) -> Result<Sent, WriteError> {
     let mut sent = Sent { size: 0, chunks: 0, sha256: Sha256::new() };
-    let mut under_way = VecDeque::with_capacity(UNDER_WAY);
     loop {
         let chunk = next_chunk(&mut content).await?;
         if chunk.is_empty() {
@@ -100,8 +110,8 @@ async fn send(jetstream: &Context, subject: &str, mut content: ByteReader) -> Re
         sent.chunks += 1;
         under_way.push_back(jetstream.publish(subject.to_owned(), chunk).await?);
     }
-    for acknowledgement in under_way {
-        acknowledgement.await?;
+    while let Some(oldest) = under_way.pop_front() {
+        oldest.await?;
     }
     Ok(sent)
 }
@@ -125,6 +135,7 @@ async fn next_chunk(content: &mut ByteReader) -> std::io::Result<Bytes> {
 struct Unfinished {
     subject: Option<String>,
     stream: Stream<()>,
+    under_way: VecDeque<PublishAckFuture>,
 }
 
 impl Unfinished {
@@ -136,9 +147,13 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         let Some(subject) = self.subject.take() else { return };
-        let stream = self.stream.clone();
+        let (stream, under_way) = (self.stream.clone(), std::mem::take(&mut self.under_way));
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
+            // A chunk that is stored after the purge would stay. What one of them says does not matter.
+            for acknowledgement in under_way {
+                let _ = acknowledgement.await;
+            }
             if let Err(error) = stream.purge().filter(subject.as_str()).await {
                 tracing::debug!(subject, %error, "chunks of a broken-off object are left");
             }
