@@ -11,8 +11,9 @@ use crate::nats::Nats;
 use crate::postgres;
 use crate::process::{Process, free_port};
 
-/// How long a silent worker's jobs wait for another, in seconds.
-pub const LEASE_SECONDS: &str = "6";
+/// How long a silent worker's jobs wait for another, in seconds. A sixth of it is what a busy machine may take to end
+/// a frozen worker's container.
+pub const LEASE_SECONDS: &str = "12";
 
 /// A fleet. Everything it started ends when it is dropped.
 pub struct Fleet {
