@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use orcaops_common::config::Credential;
+use orcaops_common::domain::id::JobId;
 use orcaops_common::domain::job::{DEFAULT_WORKDIR, JobSpec};
 use orcaops_common::domain::placement::PullPolicy;
 use orcaops_common::domain::run::EndCause;
@@ -156,6 +157,14 @@ fn owner(spec: &JobSpec) -> Option<&str> {
 pub(crate) fn workdir(spec: &JobSpec) -> &str {
     let base = if spec.inputs.is_empty() { "/" } else { DEFAULT_WORKDIR };
     spec.workdir.as_deref().unwrap_or(base)
+}
+
+/// The job's environment, and what lets a command know which attempt it is.
+pub(crate) fn env(spec: &JobSpec, job: &JobId, number: u32) -> Vec<(String, String)> {
+    let own =
+        [("ORCAOPS_JOB_ID".to_owned(), job.to_string()), ("ORCAOPS_ATTEMPT".to_owned(), number.to_string())];
+    let spec = spec.sandbox.env.iter().map(|(k, v)| (k.clone(), v.clone()));
+    own.into_iter().chain(spec).collect()
 }
 
 /// How long from now until `deadline`; nothing when it has passed.

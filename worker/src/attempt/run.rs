@@ -135,7 +135,6 @@ impl<'a> Attempt<'a> {
             Arc::new(Secrets::of(&self.job.spec)),
         );
         let retry = &self.job.spec.retry;
-        let is_last = self.number >= self.job.max_attempts;
         // Every delivery but the first follows an attempt whose worker fell silent.
         let is_lost = self.id.attempt.delivery > 1 && !retry.is_on(RetryOn::Infrastructure);
         let verdict = if self.number > self.job.max_attempts || is_lost {
@@ -146,14 +145,13 @@ impl<'a> Attempt<'a> {
             )
         } else {
             match self.execute(&mut log, stopper).await {
-                Ok(Execution::Ended(verdict)) if is_last => verdict,
-                Ok(Execution::Ended(verdict)) => verdict.or_again(&self.job.spec.retry),
+                Ok(Execution::Ended(verdict)) => verdict,
                 Ok(Execution::Refused(refusal)) => {
                     tracing::info!(?refusal, "the job is not to be run");
                     return true;
                 }
                 Err(interrupt) => {
-                    let last = is_last || !self.job.spec.retry.is_on(RetryOn::Infrastructure);
+                    let last = self.is_last() || !self.job.spec.retry.is_on(RetryOn::Infrastructure);
                     Verdict::interrupted(interrupt, last, self.job.spec.ttl_seconds)
                 }
             }
@@ -257,7 +255,17 @@ impl<'a> Attempt<'a> {
         let built = building.run(build).await;
         self.steps = building.ended;
         self.built_image = building.image;
-        built
+        built.map(|verdict| self.or_again(verdict))
+    }
+
+    /// Whether no attempt is left after this one.
+    fn is_last(&self) -> bool {
+        self.number >= self.job.max_attempts
+    }
+
+    /// This verdict, or the job handed back where another attempt is to follow it.
+    fn or_again(&self, verdict: Verdict) -> Verdict {
+        if self.is_last() { verdict } else { verdict.or_again(&self.job.spec.retry) }
     }
 
     /// Inputs, steps, artifacts.
@@ -273,7 +281,7 @@ impl<'a> Attempt<'a> {
         let mut steps = Steps {
             session,
             spec,
-            env: self.env(),
+            env: prepare::env(spec, &self.id.job_id, self.number),
             log,
             reporter: &mut self.reporter,
             stop: &mut stop,
@@ -284,15 +292,16 @@ impl<'a> Attempt<'a> {
         let verdict = steps.run().await;
         self.steps = steps.ended;
         self.notes.append(&mut steps.notes);
-        let verdict = verdict?;
+        let verdict = self.or_again(verdict?);
+        // What an attempt leaves that another one follows would be in no record.
+        if let Verdict::HandedBack { .. } = verdict {
+            return Ok(verdict);
+        }
         let is_wanted = match spec.artifacts_when {
             ArtifactsWhen::Always => true,
             ArtifactsWhen::Success => verdict == Verdict::success(),
             ArtifactsWhen::Failure => verdict != Verdict::success(),
         };
-        // Those of an attempt that another one follows would be in no record.
-        let is_last = self.number >= self.job.max_attempts;
-        let is_wanted = is_wanted && (is_last || verdict.clone().or_again(&spec.retry) == verdict);
         if spec.artifacts.is_empty() || !is_wanted {
             return Ok(verdict);
         }
@@ -364,16 +373,6 @@ impl<'a> Attempt<'a> {
             tmpfs: spec.tmpfs.clone(),
             as_root: spec.commands.iter().any(|command| command.user.is_some()),
         }
-    }
-
-    /// The job's environment, and what lets a command know which attempt it is.
-    fn env(&self) -> Vec<(String, String)> {
-        let own = [
-            ("ORCAOPS_JOB_ID".to_owned(), self.id.job_id.to_string()),
-            ("ORCAOPS_ATTEMPT".to_owned(), self.number.to_string()),
-        ];
-        let spec = self.job.spec.sandbox.env.iter().map(|(k, v)| (k.clone(), v.clone()));
-        own.into_iter().chain(spec).collect()
     }
 
     /// Removes the container, or keeps it where its job wants that, and says so. The slot is free while that goes
