@@ -5,7 +5,6 @@ pub mod client;
 pub mod container;
 pub mod docker;
 pub mod engine_proxy;
-pub mod faulty_bus;
 pub mod fleet;
 pub mod gate;
 pub mod image;

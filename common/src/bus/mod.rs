@@ -8,6 +8,8 @@ pub mod nats;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "conformance")]
+pub mod faulty;
 
 pub use contract::*;
 pub use error::BusError;

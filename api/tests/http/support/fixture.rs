@@ -8,6 +8,7 @@ use eventsource_stream::{Event, Eventsource};
 use futures_util::{Stream, StreamExt};
 use orcaops_api::{Api, ApiConfig};
 use orcaops_common::bus::Bus;
+use orcaops_common::bus::faulty::FaultyBus;
 use orcaops_common::bus::in_process::InProcessBus;
 use orcaops_common::domain::id::JobId;
 use orcaops_common::domain::run::RunRecord;
@@ -17,7 +18,6 @@ use reqwest::{Body, Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::faulty_bus::FaultyBus;
 use super::faulty_store::FaultyStore;
 
 /// How long a test waits for anything before it fails.

@@ -1,6 +1,5 @@
 //! What the tests stand on: a running API, a client, and a worker played through the bus.
 
-mod faulty_bus;
 mod faulty_store;
 mod fixture;
 mod player;

@@ -1,38 +1,58 @@
-//! A real bus that can be told to fail.
+//! A real bus that can be told to fail, for tests of what then becomes of jobs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use orcaops_common::bus::{
+
+use super::{
     Address, Bus, BusError, ByteReader, EventQueue, JobQueue, LogPosition, LogWriter, ObjectInfo, Question,
 };
-use orcaops_common::domain::event::Event;
-use orcaops_common::domain::id::{JobId, PoolName};
-use orcaops_common::domain::log::LogEntry;
-use orcaops_common::domain::message::JobMessage;
+use crate::domain::event::Event;
+use crate::domain::id::{JobId, PoolName};
+use crate::domain::log::LogEntry;
+use crate::domain::message::JobMessage;
 
-/// A bus of which publishing jobs, or pinging, can be made to fail.
-pub(crate) struct FaultyBus {
+/// What storing an object comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectFault {
+    /// It is refused, and why.
+    Refused,
+    /// Nothing happens, for ever.
+    Hangs,
+}
+
+/// A bus of which publishing jobs, pinging, or storing objects can be made to fail.
+pub struct FaultyBus {
     inner: Arc<dyn Bus>,
     refuse_jobs: AtomicBool,
     unreachable: AtomicBool,
+    objects: Mutex<Option<ObjectFault>>,
 }
 
 impl FaultyBus {
-    pub(crate) fn new(inner: Arc<dyn Bus>) -> Self {
-        Self { inner, refuse_jobs: AtomicBool::new(false), unreachable: AtomicBool::new(false) }
+    /// A bus that does all that `inner` does, until it is told otherwise.
+    pub fn new(inner: Arc<dyn Bus>) -> Self {
+        let (refuse_jobs, unreachable) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner, refuse_jobs, unreachable, objects: Mutex::new(None) }
     }
 
-    pub(crate) fn refuse_jobs(&self, refuse: bool) {
+    /// Whether no job can be published from now on.
+    pub fn refuse_jobs(&self, refuse: bool) {
         self.refuse_jobs.store(refuse, Ordering::SeqCst);
     }
 
-    pub(crate) fn unreachable(&self, unreachable: bool) {
+    /// Whether no ping is answered from now on.
+    pub fn unreachable(&self, unreachable: bool) {
         self.unreachable.store(unreachable, Ordering::SeqCst);
+    }
+
+    /// No object can be stored from now on.
+    pub fn fail_objects(&self, fault: ObjectFault) {
+        *self.objects.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
     }
 
     fn check(flag: &AtomicBool) -> Result<(), BusError> {
@@ -82,7 +102,19 @@ impl Bus for FaultyBus {
         self.inner.delete_log(job).await
     }
     async fn put_object(&self, name: &str, content: ByteReader) -> Result<ObjectInfo, BusError> {
-        self.inner.put_object(name, content).await
+        let fault = *self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault {
+            None => self.inner.put_object(name, content).await,
+            Some(ObjectFault::Refused) => Err(BusError::Unavailable {
+                address: "bus.test:4222".to_owned(),
+                cause: "no space left on device".into(),
+            }),
+            Some(ObjectFault::Hangs) => {
+                // Held, and never read: whoever writes has to wait.
+                let _content = content;
+                std::future::pending().await
+            }
+        }
     }
     async fn get_object(&self, name: &str) -> Result<(ObjectInfo, ByteReader), BusError> {
         self.inner.get_object(name).await
