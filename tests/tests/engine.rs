@@ -27,7 +27,7 @@ async fn warm_up(laptop: &Laptop) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_can_be_cancelled_while_its_container_is_being_made_and_none_is_left() -> Result<()> {
     let (laptop, proxy) = (Laptop::new().await?, EngineProxy::start().await?);
-    let _dev = dev(&laptop, &proxy).await?;
+    let mut dev = dev(&laptop, &proxy).await?;
     warm_up(&laptop).await?;
 
     proxy.fail("POST", "/containers/create", Fault::Held);
@@ -40,6 +40,10 @@ async fn a_job_can_be_cancelled_while_its_container_is_being_made_and_none_is_le
     proxy.heal();
     until("the engine was let go on", PATIENCE, async || proxy.held() == 0).await?;
     laptop.client.record_that(&job, "has no container", |r| r["cleanup_status"] == "destroyed").await?;
+    // It is not made at once. A worker that is told to end first removes what was in the making.
+    dev.signal("TERM")?;
+    let status = dev.ended(PATIENCE).await?;
+    ensure!(status.success(), "{status}");
     laptop.containers.all_gone().await
 }
 
