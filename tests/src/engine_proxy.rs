@@ -1,5 +1,6 @@
 //! Stands between a worker and its engine, and lets some requests fail or hang.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -22,6 +23,8 @@ pub enum Fault {
     Refused,
     /// It waits until [`EngineProxy::heal`], or until whoever asked hangs up.
     Held,
+    /// It waits until [`EngineProxy::heal`] and then goes on, as with a busy engine, whether or not anybody waits yet.
+    Late,
 }
 
 /// A running proxy.
@@ -32,6 +35,8 @@ pub struct EngineProxy {
 }
 
 struct State {
+    /// Where the engine listens.
+    engine: PathBuf,
     faults: Mutex<Vec<(String, String, Fault)>>,
     healed: watch::Sender<bool>,
     held: watch::Sender<usize>,
@@ -42,7 +47,14 @@ impl EngineProxy {
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("tcp://{}", listener.local_addr()?);
+        let engine = match std::env::var("DOCKER_HOST") {
+            Err(_) => SOCKET.into(),
+            Ok(host) => {
+                host.strip_prefix("unix://").context("these tests need the engine's unix socket")?.into()
+            }
+        };
         let state = Arc::new(State {
+            engine,
             faults: Mutex::default(),
             healed: watch::Sender::new(false),
             held: watch::Sender::new(0),
@@ -69,9 +81,10 @@ impl EngineProxy {
     pub fn fail(&self, method: &str, path: &str, fault: Fault) {
         let mut faults = self.state.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.push((method.to_owned(), path.to_owned(), fault));
+        self.state.healed.send_replace(false);
     }
 
-    /// How many requests are held now.
+    /// How many requests wait now.
     pub fn held(&self) -> usize {
         *self.state.held.borrow()
     }
@@ -114,10 +127,13 @@ async fn forward(state: &State, mut client: TcpStream) -> Result<()> {
             client.write_all(answer.as_bytes()).await?;
             return Ok(client.shutdown().await?);
         }
-        Some(Fault::Held) => {
+        Some(fault @ (Fault::Held | Fault::Late)) => {
             state.held.send_modify(|held| *held += 1);
             let mut healed = state.healed.subscribe();
             let gone = async {
+                if fault == Fault::Late {
+                    std::future::pending::<()>().await;
+                }
                 // A body may still be coming.
                 while client.read_buf(&mut bytes).await.is_ok_and(|n| n > 0) && bytes.len() < MAX_HELD {}
             };
@@ -130,7 +146,7 @@ async fn forward(state: &State, mut client: TcpStream) -> Result<()> {
         }
         None => {}
     }
-    let mut engine = UnixStream::connect(SOCKET).await.context("no engine")?;
+    let mut engine = UnixStream::connect(&state.engine).await.context("no engine")?;
     engine.write_all(head.as_bytes()).await?;
     // The next request is to come on a connection of its own; one that becomes a stream has no next.
     if !head.to_ascii_lowercase().contains("upgrade") {

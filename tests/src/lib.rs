@@ -6,7 +6,6 @@ pub mod container;
 pub mod docker;
 pub mod engine_proxy;
 pub mod fleet;
-pub mod gate;
 pub mod image;
 pub mod laptop;
 pub mod nats;

@@ -6,23 +6,26 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use orcaops_tests::client::shell;
-use orcaops_tests::gate::Gate;
+use orcaops_tests::engine_proxy::{EngineProxy, Fault};
 use orcaops_tests::laptop::Laptop;
 use orcaops_tests::process::Process;
 use orcaops_tests::wait::until;
 use serde_json::{Value, json};
 
-/// A server whose engine is behind a gate, with a job run on it already, so that what is made once is there.
-async fn gated() -> Result<(Laptop, Gate, Process)> {
+/// A server whose engine is behind a proxy, with a job run on it already, so that what is made once is there.
+async fn proxied() -> Result<(Laptop, EngineProxy, Process)> {
     let laptop = Laptop::new().await?;
-    let gate = Gate::open_before_engine()?;
-    let address = gate.address();
-    let env = [&laptop.env()[..], &[("DOCKER_HOST", address.as_str())]].concat();
+    let proxy = EngineProxy::start().await?;
+    let env = [&laptop.env()[..], &[("DOCKER_HOST", proxy.address())]].concat();
     let dev = Process::start(&["dev", "--slots", "2"], &env, &laptop.home.path().join("dev.log"))?;
     laptop.client.ready().await?;
     let record = laptop.client.run(&shell(&["true"])).await?;
     ensure!(record["status"] == "success", "{record:#}");
-    Ok((laptop, gate, dev))
+    Ok((laptop, proxy, dev))
+}
+
+async fn holds_one(proxy: &EngineProxy) -> Result<()> {
+    until("a request to the engine waits", Duration::from_secs(60), async || proxy.held() > 0).await
 }
 
 fn is_cancelled(record: &Value) -> Result<()> {
@@ -33,10 +36,10 @@ fn is_cancelled(record: &Value) -> Result<()> {
 
 /// Cancels a job while its engine does not answer that request; the record at its end.
 async fn cancelled_while_held(method: &str, part: &str) -> Result<()> {
-    let (laptop, gate, _dev) = gated().await?;
-    gate.hold(method, part);
+    let (laptop, proxy, _dev) = proxied().await?;
+    proxy.fail(method, part, Fault::Late);
     let job = laptop.client.submit(&shell(&["echo never"])).await?;
-    gate.holds_one().await?;
+    holds_one(&proxy).await?;
     // The worker may have said already that the job runs, or not yet.
     let answer = laptop.client.cancel(&job).await?;
     ensure!(answer["status"] == "running" || answer["status"] == "cancelled", "{answer}");
@@ -49,7 +52,7 @@ async fn cancelled_while_held(method: &str, part: &str) -> Result<()> {
     .await?;
     is_cancelled(&record)?;
     assert_eq!(record["steps"], json!([]));
-    gate.open();
+    proxy.heal();
     laptop.containers.all_gone().await?;
     let settled = |r: &Value| r["cleanup_status"] == "destroyed" || r["cleanup_status"].is_null();
     is_cancelled(&laptop.client.record_that(&job, "is cleaned up", settled).await?)?;
@@ -71,14 +74,14 @@ async fn while_its_container_starts() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_its_container_is_removed() -> Result<()> {
-    let (laptop, gate, _dev) = gated().await?;
-    gate.hold("DELETE", "/containers/");
+    let (laptop, proxy, _dev) = proxied().await?;
+    proxy.fail("DELETE", "/containers/", Fault::Late);
     let job = laptop.client.submit(&shell(&["echo done"])).await?;
     let record = laptop.client.ended(&job).await?;
     assert_eq!(record["status"], "success", "its result does not wait for the removal");
-    gate.holds_one().await?;
+    holds_one(&proxy).await?;
     assert_eq!(laptop.client.cancel(&job).await?["status"], "success", "it had ended before");
-    gate.open();
+    proxy.heal();
     let record =
         laptop.client.record_that(&job, "is cleaned up", |r| r["cleanup_status"] == "destroyed").await?;
     assert_eq!(record["status"], "success");
