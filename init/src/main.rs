@@ -2,7 +2,8 @@
 //! and output.
 //!
 //! One thread and one loop. It ends, and with it everything in the container, when the worker says so, when
-//! its input ends, or when the worker has been silent for longer than the lease.
+//! its input ends, or when the worker has been silent for longer than the lease. The lease is its only argument, in
+//! milliseconds: it holds before anything has been said.
 
 mod artifact;
 mod input;
@@ -15,6 +16,7 @@ mod sys;
 mod user;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use server::{Leave, Server};
 
@@ -27,7 +29,11 @@ fn main() -> ExitCode {
         eprintln!("orcaops-init: runs only as PID 1 of a container, where a worker starts it");
         return ExitCode::from(OWN_FAILURE);
     }
-    let server = match sys::hide_from_peers().and_then(|()| Server::open()) {
+    let Some(lease) = lease() else {
+        eprintln!("orcaops-init: wants one argument: how many milliseconds its worker may be silent");
+        return ExitCode::from(OWN_FAILURE);
+    };
+    let server = match sys::hide_from_peers().and_then(|()| Server::open(lease)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("orcaops-init: cannot start: {error}");
@@ -39,4 +45,10 @@ fn main() -> ExitCode {
         Leave::Asked => ExitCode::SUCCESS,
         Leave::Abandoned | Leave::Fatal(_) => ExitCode::from(OWN_FAILURE),
     }
+}
+
+fn lease() -> Option<Duration> {
+    let mut arguments = std::env::args_os().skip(1);
+    let lease = arguments.next()?.to_str()?.parse().ok()?;
+    arguments.next().is_none().then_some(Duration::from_millis(lease))
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version. Both sides refuse to speak with another one.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// What a worker says to init.
 ///
@@ -31,7 +31,7 @@ pub enum ToInit {
     /// Resolves globs and sends the files they match. Everything that still runs is ended first. Answered
     /// with artifacts and [`FromInit::Collected`].
     Collect(Collect),
-    /// The worker is alive. Without one for `lease_ms`, init ends everything.
+    /// The worker is alive. Init ends everything when it hears nothing for the time that its argument says.
     Ping,
     /// Ends everything and exits.
     Exit,
@@ -67,8 +67,6 @@ pub enum FromInit {
 pub struct Hello {
     /// [`PROTOCOL_VERSION`] of the worker.
     pub version: u16,
-    /// How long the worker may stay silent, in milliseconds.
-    pub lease_ms: u64,
     /// The absolute folder that inputs, relative patterns and relative working folders start from.
     pub workdir: String,
     /// Whether to make `workdir` when it is missing.

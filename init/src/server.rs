@@ -52,7 +52,6 @@ enum Work {
 /// What the worker's greeting said.
 struct Session {
     workdir: PathBuf,
-    lease: Duration,
     inputs: Inputs,
 }
 
@@ -65,6 +64,8 @@ pub(crate) struct Server {
     poll: Poll,
     pipes: Pipes,
     session: Option<Session>,
+    /// How long the worker may be silent.
+    lease: Duration,
     heard: Instant,
     work: Work,
     ending: Option<Ending>,
@@ -72,8 +73,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Takes over standard input and output, and the signals.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Takes over standard input and output, and the signals. The worker may be silent for `lease`, from now on: one
+    /// that never comes to greet must leave nothing behind either.
+    pub(crate) fn open(lease: Duration) -> io::Result<Self> {
         let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         sys::set_nonblocking(stdin.as_fd())?;
@@ -86,6 +88,7 @@ impl Server {
             poll: Poll::default(),
             pipes: Pipes::new(),
             session: None,
+            lease,
             heard: Instant::now(),
             work: Work::Nothing,
             ending: None,
@@ -143,7 +146,7 @@ impl Server {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let lease = self.session.as_ref().and_then(|s| self.heard.checked_add(s.lease));
+        let lease = self.heard.checked_add(self.lease);
         let step = if let Work::Step(step) = &self.work { step.deadline() } else { None };
         let ending = self.ending.as_ref().map(Ending::next_look);
         [lease, step, ending].into_iter().flatten().min()
@@ -213,7 +216,7 @@ impl Server {
         if hello.make_workdir {
             inputs.make_workdir();
         }
-        self.session = Some(Session { workdir, lease: Duration::from_millis(hello.lease_ms), inputs });
+        self.session = Some(Session { workdir, inputs });
         self.out.send(&FromInit::Hello(Ready { version: PROTOCOL_VERSION }));
         Ok(())
     }
@@ -302,9 +305,7 @@ impl Server {
 
     fn heed_clock(&mut self) -> Result<(), Leave> {
         let now = Instant::now();
-        if let Some(session) = &self.session
-            && now.duration_since(self.heard) >= session.lease
-        {
+        if now.duration_since(self.heard) >= self.lease {
             return Err(Leave::Abandoned);
         }
         if let Work::Step(step) = &mut self.work

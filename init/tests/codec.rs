@@ -37,11 +37,9 @@ fn step() -> impl Strategy<Value = StepStart> {
 
 fn to_init() -> impl Strategy<Value = ToInit> {
     prop_oneof![
-        (any::<u16>(), any::<u64>(), ".*", any::<bool>()).prop_map(
-            |(version, lease_ms, workdir, make_workdir)| {
-                ToInit::Hello(Hello { version, lease_ms, workdir, make_workdir, owner: None })
-            }
-        ),
+        (any::<u16>(), ".*", any::<bool>()).prop_map(|(version, workdir, make_workdir)| {
+            ToInit::Hello(Hello { version, workdir, make_workdir, owner: None })
+        }),
         entry().prop_map(ToInit::InputDirectory),
         entry().prop_map(ToInit::InputFile),
         bulk().prop_map(ToInit::InputData),
@@ -225,7 +223,7 @@ fn bulk_must_hold_something_and_not_too_much() {
 /// Whoever changes a line here changes the wire, and must raise [`PROTOCOL_VERSION`].
 #[test]
 fn the_wire_changes_only_with_its_version() {
-    assert_eq!(PROTOCOL_VERSION, 1);
+    assert_eq!(PROTOCOL_VERSION, 2);
     let text = |t: &str| t.to_owned();
     let entry = InputEntry { path: text("a"), mode: 420 };
     let ended = StepEnd {
@@ -238,13 +236,7 @@ fn the_wire_changes_only_with_its_version() {
     };
     let exited = StepEnd { end: End::Exited(3), ..ended.clone() };
     let to_init = [
-        ToInit::Hello(Hello {
-            version: 1,
-            lease_ms: 2,
-            workdir: text("/w"),
-            make_workdir: true,
-            owner: None,
-        }),
+        ToInit::Hello(Hello { version: 1, workdir: text("/w"), make_workdir: true, owner: None }),
         ToInit::InputDirectory(entry.clone()),
         ToInit::InputFile(entry),
         ToInit::InputData(vec![0, 255]),

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 /// How long anything that a test waits for may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A lease that no test outlives, so that tests need not ping.
-const LONG_LEASE_MS: u64 = 600_000;
+const LONG_LEASE: Duration = Duration::from_secs(600);
 
 /// What a test wants of its container.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Plan {
     pub memory: Option<i64>,
     /// Who init runs as; root when absent.
     pub user: Option<String>,
+    /// How long init goes on when it hears nothing.
+    pub lease: Duration,
     /// The greeting.
     pub hello: Hello,
 }
@@ -37,9 +39,8 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let workdir = "/work".to_owned();
-        let (version, lease_ms) = (PROTOCOL_VERSION, LONG_LEASE_MS);
-        let hello = Hello { version, lease_ms, workdir, make_workdir: true, owner: None };
-        Self { memory: None, user: None, hello }
+        let hello = Hello { version: PROTOCOL_VERSION, workdir, make_workdir: true, owner: None };
+        Self { memory: None, user: None, lease: LONG_LEASE, hello }
     }
 }
 

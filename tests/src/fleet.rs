@@ -63,17 +63,22 @@ impl Fleet {
 
     /// Starts a worker.
     pub fn worker(&self, name: &str, slots: u32) -> Result<Process> {
+        self.worker_with(name, slots, &[])
+    }
+
+    /// The same, with more environment.
+    pub fn worker_with(&self, name: &str, slots: u32, env: &[(&str, &str)]) -> Result<Process> {
         let log = self.home.path().join(format!("{name}.log"));
         let slots = slots.to_string();
         let args = ["worker", "--name", name, "--slots", &slots];
         let home = self.home.path().join(name);
-        let env = [
+        let own = [
             ("ORCAOPS_NATS_URL", self.nats.url()),
             ("ORCAOPS_LEASE_SECONDS", LEASE_SECONDS),
             ("ORCAOPS_FLEET", &self.name),
             ("ORCAOPS_HOME", home.to_str().unwrap_or_default()),
         ];
-        Process::start(&args, &env, &log)
+        Process::start(&args, &[&own[..], env].concat(), &log)
     }
 
     /// The connection string of its database.

@@ -1,11 +1,14 @@
 //! The fleet: API, Postgres, NATS and workers as processes of their own, and what happens when some die.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use orcaops_tests::client::shell;
+use orcaops_tests::engine_proxy::{EngineProxy, Fault};
 use orcaops_tests::fleet::Fleet;
+use orcaops_tests::process::Process;
 use orcaops_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -71,8 +74,7 @@ async fn a_killed_workers_job_ends_once_on_another_and_its_container_is_gone() -
     let fleet = Fleet::start().await?;
     let mut first = fleet.worker("first", 1)?;
     let job = fleet.client.submit(&shell(&["echo begun; sleep 5; echo done"])).await?;
-    let running = fleet.client.running(&job).await?;
-    let container = running["sandbox_id"].as_str().context("no container")?.to_owned();
+    let container = container_of(&fleet, &job).await?;
     ensure!(fleet.containers.list().await?.iter().any(|(id, _)| *id == container), "the container is listed");
 
     let _second = fleet.worker("second", 1)?;
@@ -92,21 +94,52 @@ async fn a_killed_workers_job_ends_once_on_another_and_its_container_is_gone() -
 async fn a_frozen_worker_that_comes_back_changes_nothing() -> Result<()> {
     let fleet = Fleet::start().await?;
     let frozen = fleet.worker("frozen", 1)?;
+    let job = fleet.client.submit(&shell(&["echo begun; sleep 12; echo done"])).await?;
+    fleet.client.each_log_event(&job, |_, data| Ok(data.contains("begun"))).await?;
+    let container = container_of(&fleet, &job).await?;
+    frozen.signal("STOP")?;
+    moves_on(&fleet, &frozen, &job, &container).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_frozen_before_it_has_greeted_its_container_leaves_none() -> Result<()> {
+    let fleet = Fleet::start().await?;
+    let proxy = EngineProxy::start().await?;
+    let frozen = fleet.worker_with("frozen", 1, &[("DOCKER_HOST", proxy.address())])?;
+    proxy.fail("POST", "/start", Fault::Late);
     let job = fleet.client.submit(&shell(&["sleep 12; echo done"])).await?;
-    let running = fleet.client.running(&job).await?;
-    let container = running["sandbox_id"].as_str().context("no container")?.to_owned();
+    until("the engine is about to start the container", Duration::from_secs(60), async || proxy.held() > 0)
+        .await?;
+    let container = container_of(&fleet, &job).await?;
+    frozen.signal("STOP")?;
+    proxy.heal();
+    moves_on(&fleet, &frozen, &job, &container).await
+}
+
+async fn container_of(fleet: &Fleet, job: &str) -> Result<String> {
+    Ok(fleet.client.running(job).await?["sandbox_id"].as_str().context("no container")?.to_owned())
+}
+
+/// The job of a worker that has just been frozen goes to another, and by then nothing of its container runs.
+async fn moves_on(fleet: &Fleet, frozen: &Process, job: &str, container: &str) -> Result<()> {
     // The engine keeps the container's entry while a client that is attached stands still; its processes are
     // what must be gone.
-    let init = fleet.containers.inspect(&container).await?.state.and_then(|s| s.pid).context("no process")?;
-    let is_alive = || std::path::Path::new(&format!("/proc/{init}/root")).exists();
-    ensure!(is_alive(), "process {init} is not on this machine");
-    frozen.signal("STOP")?;
+    let mut init = None;
+    until("the container runs", Duration::from_secs(10), async || {
+        let state = fleet.containers.inspect(container).await.ok().and_then(|c| c.state);
+        init = state.and_then(|s| s.pid).filter(|pid| *pid > 0);
+        init.is_some()
+    })
+    .await?;
+    let root = format!("/proc/{}/root", init.context("no process")?);
+    let is_alive = || Path::new(&root).exists();
+    ensure!(is_alive(), "{root} is not on this machine");
     let _other = fleet.worker("other", 1)?;
-    let moved = fleet.client.record_that(&job, "moves on", |r| r["worker"] == "other").await?;
+    let moved = fleet.client.record_that(job, "moves on", |r| r["worker"] == "other").await?;
     assert_eq!(moved["attempt"], 2);
     assert!(!is_alive(), "the frozen worker's container lives while the job runs elsewhere");
     frozen.signal("CONT")?;
-    let record = fleet.client.ended(&job).await?;
+    let record = fleet.client.ended(job).await?;
     assert_eq!((&record["status"], &record["worker"]), (&json!("success"), &json!("other")), "{record:#}");
     fleet.containers.all_gone().await
 }

@@ -62,6 +62,7 @@ impl InitContainer {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             user: plan.user.clone(),
+            cmd: Some(vec![plan.lease.as_millis().to_string()]),
             ..self.body(&self.names.container, host)
         };
         self.docker.create_container(Some(named(&self.names.container)), body).await?;

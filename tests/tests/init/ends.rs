@@ -1,5 +1,7 @@
 //! How steps, jobs and containers are ended: all of it, always.
 
+use std::time::Duration;
+
 use orcaops_init::message::{Collect, End, FromInit, Grace, Hello, StepStart, ToInit};
 use orcaops_tests::container::{InitContainer, Plan};
 
@@ -124,16 +126,24 @@ async fn a_container_ends_with_its_workers_connection() {
 
 #[tokio::test]
 async fn a_container_ends_when_its_worker_is_silent_for_the_lease() {
-    let hello = Hello { lease_ms: 1000, ..Plan::default().hello };
-    let mut c = InitContainer::start_as(Plan { hello, ..Plan::default() }).await.unwrap();
+    let lease = Duration::from_secs(1);
+    let mut c = InitContainer::start_as(Plan { lease, ..Plan::default() }).await.unwrap();
     c.send(&ToInit::Step(sh(0, "sleep 1000"))).await.unwrap();
+    c.gone().await.unwrap();
+}
+
+/// As when it freezes between the container's start and its greeting: the connection stays open.
+#[tokio::test]
+async fn a_container_ends_when_its_worker_never_greets_it() {
+    let lease = Duration::from_secs(1);
+    let c = InitContainer::start_silently(&Plan { lease, ..Plan::default() }).await.unwrap();
     c.gone().await.unwrap();
 }
 
 #[tokio::test]
 async fn pings_are_answered_and_hold_the_lease() {
-    let hello = Hello { lease_ms: 3000, ..Plan::default().hello };
-    let mut c = InitContainer::start_as(Plan { hello, ..Plan::default() }).await.unwrap();
+    let lease = Duration::from_secs(3);
+    let mut c = InitContainer::start_as(Plan { lease, ..Plan::default() }).await.unwrap();
     // Twice the lease passes while it runs, told by the lines that it writes.
     let step = "for i in $(seq 60); do echo $i; sleep 0.1; done; echo end";
     c.send(&ToInit::Step(sh(0, step))).await.unwrap();

@@ -129,18 +129,19 @@ pub(crate) async fn image_config(
     Ok(image)
 }
 
-/// What the worker greets init with.
+/// How long init goes on without a word from a worker whose hold on the job lasts for `lease`.
 ///
-/// The hold on the job is extended every third of the lease, init is pinged more often. A worker that freezes just
-/// before an extension has pinged init a third of the lease after the last one: init must end everything within
-/// the rest, before the job goes to another worker. Half a lease leaves a sixth to spare.
-///
-/// `image_user` is the image's own user where init is root in its stead.
-pub(crate) fn hello(spec: &JobSpec, image_user: Option<&str>, lease: Duration) -> Hello {
-    let lease = lease / 2;
+/// The hold is extended every third of the lease, init is pinged more often. A worker that freezes just before an
+/// extension has pinged init a third of the lease after the last one: init must end everything within the rest,
+/// before the job goes to another worker. Half a lease leaves a sixth to spare.
+pub(crate) fn init_lease(lease: Duration) -> Duration {
+    lease / 2
+}
+
+/// What the worker greets init with. `image_user` is the image's own user where init is root in its stead.
+pub(crate) fn hello(spec: &JobSpec, image_user: Option<&str>) -> Hello {
     Hello {
         version: orcaops_init::message::PROTOCOL_VERSION,
-        lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
         workdir: workdir(spec).to_owned(),
         make_workdir: spec.workdir.is_some() || !spec.inputs.is_empty(),
         owner: owner(spec).or(image_user).map(str::to_owned),

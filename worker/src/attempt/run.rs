@@ -227,7 +227,7 @@ impl<'a> Attempt<'a> {
         let engine = &self.context.engine;
         let start = async {
             let image = prepare::image_config(engine, &sandbox_id, &plan, &self.job.spec).await?;
-            let hello = prepare::hello(&self.job.spec, image.user.as_deref(), self.context.config.lease);
+            let hello = prepare::hello(&self.job.spec, image.user.as_deref());
             Ok::<_, Interrupt>((image, engine.start(&sandbox_id, &plan, hello).await?))
         };
         let start = async {
@@ -372,6 +372,7 @@ impl<'a> Attempt<'a> {
             cache: spec.cache.clone(),
             tmpfs: spec.tmpfs.clone(),
             as_root: spec.commands.iter().any(|command| command.user.is_some()),
+            lease: prepare::init_lease(config.lease),
         }
     }
 

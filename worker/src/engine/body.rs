@@ -43,7 +43,8 @@ pub(super) fn body(plan: &ContainerPlan, init_volume: &str, network: &str) -> Co
     ContainerCreateBody {
         image: Some(plan.image.clone()),
         entrypoint: Some(vec![format!("{INIT_FOLDER}/init")]),
-        cmd: Some(Vec::new()),
+        // Not in the greeting: a worker that freezes before it greets must leave no init that waits for it.
+        cmd: Some(vec![plan.lease.as_millis().to_string()]),
         user: plan.as_root.then(|| ROOT.to_owned()),
         labels: Some(labels),
         exposed_ports: Some(plan.ports.keys().cloned().collect()),

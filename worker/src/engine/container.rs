@@ -106,7 +106,7 @@ impl Engine {
         let attached = timeout(START_TIMEOUT, started)
             .await
             .unwrap_or_else(|_| Err(EngineError::silent("start the container", START_TIMEOUT)))?;
-        Session::open(attached, hello).await
+        Session::open(attached, plan.lease, hello).await
     }
 
     /// What the container's image says of how it is to be run.

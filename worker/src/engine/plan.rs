@@ -107,6 +107,8 @@ pub(crate) struct ContainerPlan {
     pub(crate) tmpfs: Vec<Tmpfs>,
     /// Whether init has to be root, to run steps as other users than the image's.
     pub(crate) as_root: bool,
+    /// How long init goes on without a word from the worker.
+    pub(crate) lease: Duration,
 }
 
 #[cfg(test)]
@@ -141,6 +143,7 @@ pub(crate) mod tests {
             cache: Vec::new(),
             tmpfs: Vec::new(),
             as_root: false,
+            lease: Duration::from_secs(15),
         }
     }
 }

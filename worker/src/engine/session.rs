@@ -33,11 +33,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Greets init and waits for its answer.
-    pub(super) async fn open(attached: AttachContainerResults, hello: Hello) -> Result<Self, EngineError> {
+    /// Greets init and waits for its answer. From then on init hears from here several times in each `lease`, its own.
+    pub(super) async fn open(
+        attached: AttachContainerResults,
+        lease: Duration,
+        hello: Hello,
+    ) -> Result<Self, EngineError> {
         let (sender, receiver) = mpsc::channel(SEND_QUEUE);
-        let ping = Duration::from_millis(hello.lease_ms) / 4;
-        let writer = AbortOnDropHandle::new(tokio::spawn(write(attached.input, receiver, ping)));
+        let writer = AbortOnDropHandle::new(tokio::spawn(write(attached.input, receiver, lease / 4)));
         let mut session = Self {
             sender,
             _writer: writer,
