@@ -63,11 +63,11 @@ async fn a_job_can_be_cancelled_while_its_container_is_being_started() -> Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_does_not_answer_fails_the_attempt_and_not_the_worker() -> Result<()> {
-    async fn silent(path: &str, what: &str) -> Result<()> {
+    async fn silent(path: &str, fault: Fault, what: &str) -> Result<(Laptop, EngineProxy, Process)> {
         let (laptop, proxy) = (Laptop::new().await?, EngineProxy::start().await?);
-        let _dev = dev(&laptop, &proxy).await?;
+        let dev = dev(&laptop, &proxy).await?;
         warm_up(&laptop).await?;
-        proxy.fail("POST", path, Fault::Held);
+        proxy.fail("POST", path, fault);
         let mut spec = shell(&["true"]);
         spec["retry"] = json!({ "max_attempts": 1 });
         let record = laptop.client.run(&spec).await?;
@@ -78,17 +78,31 @@ async fn an_engine_that_does_not_answer_fails_the_attempt_and_not_the_worker() -
         );
         let error = record["error"].as_str().context("no error")?;
         assert!(error.contains(what) && error.contains("did not answer within 60 s"), "{error}");
-        // Else the proxy might pass on what nobody waits for any more, and the engine make a container of it.
-        until("the worker has hung up", PATIENCE, async || proxy.held() == 0).await?;
-        proxy.heal();
+        Ok((laptop, proxy, dev))
+    }
+    async fn goes_on(laptop: &Laptop) -> Result<()> {
         let next = laptop.client.run(&shell(&["true"])).await?;
-        assert_eq!(next["status"], "success", "{next:#}");
+        ensure!(next["status"] == "success", "{next:#}");
         laptop.containers.all_gone().await
     }
-    let (create, start) = tokio::join!(
-        silent("/containers/create", "create a container"),
-        silent("/start", "start the container")
-    );
+    let create = async {
+        let (laptop, proxy, dev) = silent("/containers/create", Fault::Late, "create a container").await?;
+        assert!(laptop.containers.list().await?.is_empty());
+        // The engine makes it after all.
+        proxy.heal();
+        until("the late container is removed", PATIENCE, async || {
+            dev.log().contains("a container that came too late was removed")
+        })
+        .await?;
+        goes_on(&laptop).await
+    };
+    let start = async {
+        let (laptop, proxy, _dev) = silent("/start", Fault::Held, "start the container").await?;
+        until("the worker has hung up", PATIENCE, async || proxy.held() == 0).await?;
+        proxy.heal();
+        goes_on(&laptop).await
+    };
+    let (create, start) = tokio::join!(create, start);
     create.and(start)
 }
 

@@ -1,16 +1,18 @@
 //! Containers of jobs: made, started, kept, removed, listed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerCreateBody, ContainerCreateResponse, ContainerSummary};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptions,
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 use orcaops_init::message::Hello;
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body::body;
 use super::connect::Engine;
@@ -46,21 +48,16 @@ pub(crate) struct ImageConfig {
 }
 
 impl Engine {
-    /// Makes a container, not started. `None` when the image is not on this host.
-    pub(crate) async fn create(&self, plan: &ContainerPlan) -> Result<Option<String>, EngineError> {
-        // A container that the engine makes after all is found by the sweeper, by its labels.
-        timeout(CREATE_TIMEOUT, self.make(plan))
-            .await
-            .unwrap_or_else(|_| Err(EngineError::silent("create a container", CREATE_TIMEOUT)))
-    }
-
-    async fn make(&self, plan: &ContainerPlan) -> Result<Option<String>, EngineError> {
-        let volume = match self.init_volume(&plan.image, &plan.labels.fleet).await {
-            Ok(volume) => volume,
-            Err(_) if !self.has_image(&plan.image).await => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let body = body(plan, &volume, self.network(&plan.network).await?);
+    /// Makes a container, not started. `None` when the image is not on this host. One that the engine makes when nobody
+    /// waits for it any more is removed.
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        plan: &ContainerPlan,
+    ) -> Result<Option<String>, EngineError> {
+        let deadline = Instant::now() + CREATE_TIMEOUT;
+        let silent = || EngineError::silent("create a container", CREATE_TIMEOUT);
+        let body = timeout_at(deadline, self.prepare(plan)).await.map_err(|_| silent())??;
+        let Some(body) = body else { return Ok(None) };
         let name = format!(
             "orcaops-{}-{}-{:06x}",
             plan.labels.attempt.job_id,
@@ -68,13 +65,55 @@ impl Engine {
             uuid::Uuid::new_v4().as_u128() & 0xff_ffff
         );
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        match self.docker.create_container(Some(options), body).await {
+        let docker = self.docker.clone();
+        let mut making = tokio::spawn(async move { docker.create_container(Some(options), body).await });
+        let Ok(made) = timeout_at(deadline, &mut making).await else {
+            tokio::spawn(Arc::clone(self).remove_late(making));
+            return Err(silent());
+        };
+        match made.map_err(|e| EngineError::Session(e.to_string()))? {
             Ok(created) => Ok(Some(created.id)),
-            Err(e) if status(&e) == Some(404) && !self.has_image(&plan.image).await => Ok(None),
-            Err(e) => {
-                self.look_again().await;
-                Err(explained(plan, &format!("create a container of {}", plan.image), &e))
-            }
+            Err(e) => timeout_at(deadline, self.refused(plan, &e)).await.unwrap_or_else(|_| Err(silent())),
+        }
+    }
+
+    /// What the engine is to make; `None` when the image is not on this host.
+    async fn prepare(&self, plan: &ContainerPlan) -> Result<Option<ContainerCreateBody>, EngineError> {
+        let volume = match self.init_volume(&plan.image, &plan.labels.fleet).await {
+            Ok(volume) => volume,
+            Err(_) if !self.has_image(&plan.image).await => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        Ok(Some(body(plan, &volume, self.network(&plan.network).await?)))
+    }
+
+    /// What it means that the engine did not make a container.
+    async fn refused(
+        &self,
+        plan: &ContainerPlan,
+        error: &bollard::errors::Error,
+    ) -> Result<Option<String>, EngineError> {
+        if status(error) == Some(404) && !self.has_image(&plan.image).await {
+            return Ok(None);
+        }
+        self.look_again().await;
+        Err(explained(plan, &format!("create a container of {}", plan.image), error))
+    }
+
+    /// Waits for a container as long as the driver does, and removes it. What is made later still, or when this worker
+    /// has ended, the sweeper finds by its labels.
+    async fn remove_late(
+        self: Arc<Self>,
+        making: JoinHandle<Result<ContainerCreateResponse, bollard::errors::Error>>,
+    ) {
+        let Ok(Ok(ContainerCreateResponse { id, .. })) = making.await else { return };
+        if self.remove(&id).await {
+            tracing::info!(container.id = id, "a container that came too late was removed");
+        } else {
+            tracing::error!(
+                container.id = id,
+                "a container that came too late could not be removed; the sweeper will try"
+            );
         }
     }
 
