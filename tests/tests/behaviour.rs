@@ -16,8 +16,8 @@ use orcaops_tests::laptop::Laptop;
 use orcaops_tests::table::{self, Row, job};
 use serde_json::json;
 
-/// So many jobs at once: rows that wait for a timeout leave room for the others.
-const SLOTS: &str = "6";
+/// So many jobs at once and table: rows that wait for a timeout leave room for the others, and the tables for each other.
+const SLOTS: &str = "4";
 
 async fn all_hold(rows: Vec<Row>) -> Result<()> {
     let laptop = Laptop::new().await?;

@@ -96,7 +96,7 @@ fn times() -> Vec<Row> {
             .says("step 1 ran over its timeout_seconds of 1"),
         Row::new(
             "a step that ends politely at its timeout has still run out of time",
-            step(json!({ "command": polite, "timeout_seconds": 1 })),
+            step(json!({ "command": polite, "timeout_seconds": 5 })),
         )
         .ends("timed_out", "timeout")
         .exits(&[124])
@@ -118,13 +118,14 @@ fn times() -> Vec<Row> {
             "a job over its ttl ends without further steps",
             job(
                 &json!([{ "command": "echo up; sleep 60" }, { "command": "echo never", "when": "always" }]),
-                &json!({ "ttl_seconds": 10 }),
+                // It begins before the container is made, which takes a while among so many others.
+                &json!({ "ttl_seconds": 40 }),
             ),
         )
         .ends("timed_out", "ttl")
         .exits(&[124])
         .prints(&["up\n"])
-        .says("ttl_seconds of 10"),
+        .says("ttl_seconds of 40"),
         Row::new(
             "a ttl bounds all attempts together",
             job(

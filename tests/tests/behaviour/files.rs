@@ -68,7 +68,7 @@ fn artifacts() -> Vec<Row> {
         Row::new(
             "files are kept after a timeout",
             job(
-                &json!([{ "command": format!("{write}; sleep 60"), "timeout_seconds": 1 }]),
+                &json!([{ "command": format!("{write}; sleep 60"), "timeout_seconds": 5 }]),
                 &json!({ "artifacts": ["/out/*"] }),
             ),
         )

@@ -49,7 +49,7 @@ async fn nothing_is_written_after_a_timeout_or_while_artifacts_are_read() -> Res
             "a tree that obeys nothing stops at its step's timeout, before the next step",
             job(
                 &json!([
-                    { "command": stubborn, "timeout_seconds": 2 },
+                    { "command": stubborn, "timeout_seconds": 5 },
                     { "command": LOOK_TWICE, "when": "always" },
                 ]),
                 &json!({ "artifacts": ["/out/beat"] }),

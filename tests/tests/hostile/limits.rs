@@ -66,7 +66,7 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::new(
             "a flood of output ends at the step's timeout, and so do its bytes in the record",
             job(
-                &json!([{ "command": "yes 'a flood' & yes 'another' >&2 & wait", "timeout_seconds": 2 }]),
+                &json!([{ "command": "yes 'a flood' & yes 'another' >&2 & wait", "timeout_seconds": 5 }]),
                 &json!({}),
             ),
         )
