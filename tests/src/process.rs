@@ -4,11 +4,15 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::wait::until;
+
+/// How long a process that is dropped may take to end by itself.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+const END_POLL: Duration = Duration::from_millis(20);
 
 /// The program under test: `orcaops` with its fail points built in, which cargo puts beside the tests.
 fn program() -> PathBuf {
@@ -19,7 +23,7 @@ fn program() -> PathBuf {
     folder.join("orcaops-under-test")
 }
 
-/// A running `orcaops`. Killed when dropped.
+/// A running `orcaops`. Ended when dropped.
 pub struct Process {
     child: Child,
     log: PathBuf,
@@ -96,9 +100,16 @@ impl Process {
     }
 }
 
+/// It is asked to end first, as an operator would: one that is killed while the engine makes a container for it can't
+/// remove that any more.
 impl Drop for Process {
     fn drop(&mut self) {
         if self.is_running() {
+            let _ = self.signal("TERM");
+            let asked = Instant::now();
+            while self.is_running() && asked.elapsed() < END_PATIENCE {
+                std::thread::sleep(END_POLL);
+            }
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -1,7 +1,7 @@
 //! Cancellations that the job's worker can't hear: the wish is kept, and the job ends by it, once.
 
 use anyhow::{Result, ensure};
-use orcaops_tests::client::shell;
+use orcaops_tests::client::{PATIENCE, shell};
 use orcaops_tests::fleet::Fleet;
 use serde_json::{Value, json};
 
@@ -38,9 +38,13 @@ async fn while_its_worker_is_frozen() -> Result<()> {
     frozen.signal("STOP")?;
     assert_eq!(fleet.client.cancel(&job).await?["status"], "running");
     // Another one hears it when the job comes to it.
-    let _other = fleet.worker("other", 1)?;
+    let mut other = fleet.worker("other", 1)?;
     fleet.client.ended(&job).await?;
     frozen.signal("CONT")?;
+    // It may be making the container still that it will not need. Told to end, it removes that first.
+    other.signal("TERM")?;
+    let status = other.ended(PATIENCE).await?;
+    ensure!(status.success(), "{status}");
     is_cancelled_once(&fleet, &job).await
 }
 
